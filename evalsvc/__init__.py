@@ -1,0 +1,1 @@
+"""An evaluation service for medical-imaging benchmarks whose test set stays private."""

@@ -1,0 +1,1 @@
+"""What people type: each module parses, calls and prints."""

@@ -1,0 +1,1 @@
+"""Where a submission's container runs, isolated from everything but its input."""

@@ -1,0 +1,1 @@
+"""What runs beside the untrusted container: the standard library only."""

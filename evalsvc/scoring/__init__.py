@@ -1,0 +1,1 @@
+"""Pure metrics: arrays in, small frozen results out."""

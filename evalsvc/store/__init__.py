@@ -1,0 +1,1 @@
+"""The rows that are the truth: tables, queries and migrations."""
