@@ -1,1 +1,109 @@
-"""Stub."""
+"""The settings, and the only reader of the environment: `EVALSVC_*`, or a TOML file named by EVALSVC_CONFIG."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from evalsvc.domain.errors import ConfigurationError
+
+GIB = 1 << 30
+MIB = 1 << 20
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default.  Unknown keys are errors; sizes are in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="EVALSVC_", extra="forbid", frozen=True)
+
+    data: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("evalsvc")))
+    """Where the database, the sealed data sets and the predictions lie."""
+    database_url: str = ""
+    """SQLAlchemy URL; empty: SQLite in the data folder."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+
+    executor: Literal["docker", "process"] = "docker"
+    instance: str = "default"
+    """Tells two services on one engine apart."""
+    pod_base_image: str = "python:3.11-slim-bookworm"
+    """What the trusted stage and collect steps run on."""
+    runtime: str | None = None
+    """An OCI runtime for submissions, such as runsc."""
+
+    gpus: int = Field(default=1, ge=0)
+    cpus: PositiveFloat = 4.0
+    memory: PositiveInt = 16 * GIB
+    wall_time: PositiveFloat = 3600.0
+    trial_wall_time: PositiveFloat = 600.0
+    pids: PositiveInt = 256
+    output: PositiveInt = 64 * MIB
+    tmp: PositiveInt = 2 * GIB
+    shm: PositiveInt = 2 * GIB
+    image_size: PositiveInt = 20 * GIB
+
+    concurrency: PositiveInt = 1
+    """How many jobs run at a time."""
+    tick: PositiveFloat = 2.0
+    """The worker looks at least this often."""
+    evaluations_per_day: PositiveInt = 3
+    """Charged evaluations of a team per day (UTC)."""
+    infrastructure_retries: int = Field(default=3, ge=0)
+    disclosure_step: float = Field(default=60.0, ge=0.0)
+    """A private run's end is shown at the next multiple of this, so that its length tells nothing."""
+
+    @cached_property
+    def store_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data / 'evalsvc.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over the environment, which wins over the file."""
+        file = os.environ.get("EVALSVC_CONFIG")
+        toml = (TomlConfigSettingsSource(settings_cls, toml_file=file),) if file else ()
+        return init_settings, env_settings, *toml
+
+
+_NOT_SETTINGS = {"EVALSVC_CONFIG", "EVALSVC_REQUIRE", "EVALSVC_INPUT", "EVALSVC_OUTPUT"}
+"""Variables of the same prefix that other parts define: the file's name, the tests' and the contract's."""
+
+
+def load_settings() -> Settings:
+    """Read the settings.  Raises `ConfigurationError` naming the key, also for one that does not exist."""
+    _refuse_unknown_variables()
+    file = os.environ.get("EVALSVC_CONFIG")
+    if file and not Path(file).is_file():
+        raise ConfigurationError(f"EVALSVC_CONFIG names {file}, which is not a file.")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigurationError(
+            f"The setting {key!r} (EVALSVC_{key.upper()}) is not right: {first['msg']}."
+        ) from error
+
+
+def _refuse_unknown_variables() -> None:
+    known = {f"EVALSVC_{name.upper()}" for name in Settings.model_fields} | _NOT_SETTINGS
+    unknown = sorted(name for name in os.environ if name.startswith("EVALSVC_") and name not in known)
+    if unknown:
+        raise ConfigurationError(
+            f"{unknown[0]} is not a setting of evalsvc; docs/operations.md lists them. Unset it or correct its name."
+        )

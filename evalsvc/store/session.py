@@ -1,4 +1,4 @@
-"""Engines and transactions.  One `with store.begin() as session` is one transaction, on SQLite an exclusive one."""
+"""Engines and transactions.  One `with store.begin() as session` is one transaction, the only writer on SQLite."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -41,7 +41,8 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:  # 
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reads = connection.get_execution_options().get("evalsvc_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 class Store:
@@ -54,6 +55,13 @@ class Store:
     def begin(self) -> Iterator[Session]:
         """A transaction: committed when the block ends, rolled back when it raises."""
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A consistent view that is never written to and keeps no writer waiting."""
+        reader = self.engine.execution_options(evalsvc_reads=True)
+        with Session(reader, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     def close(self) -> None:
