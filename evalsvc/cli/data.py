@@ -1,7 +1,95 @@
 """The images: preprocess real ones, synthesize a stand-in."""
 
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+if TYPE_CHECKING:
+    from evalsvc.imaging.batch import Outcome
+
+Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes [default: one per core].")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands to the command line."""
+    app.command("preprocess")(preprocess)
+
+
+def preprocess(  # noqa: PLR0913 - one parameter per option is how typer works
+    raw_dir: Annotated[Path, typer.Argument(help="Folder of originals: DICOM files or 16-bit PNGs.")],
+    out_dir: Annotated[Path, typer.Argument(help="Folder for the 8-bit PNGs; made if needed.")],
+    labels: Annotated[Path, typer.Option("--labels", help="Label file that names the images.")],
+    overrides: Annotated[
+        Path | None, typer.Option("--overrides", help="CSV file: Filename;Kernel;Min_area;Max_area;Skip.")
+    ] = None,
+    raw_out: Annotated[Path | None, typer.Option("--raw-out", help="Also keep the 16-bit raw PNGs here.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Redo images that exist already.")] = False,
+    jobs: Jobs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn raw mammograms into the 8-bit images that models see.
+
+    An image that fails is reported and stops nothing else; run again after mending it: finished images are kept.
+    """
+    from evalsvc.domain.errors import InputError
+    from evalsvc.domain.labels import read_labels
+    from evalsvc.imaging import batch
+    from evalsvc.imaging.overrides import read_overrides
+    from evalsvc.imaging.parallel import run_all
+
+    table = read_labels(labels)
+    destination = batch.Destination(out_dir, raw_out, overwrite)
+    tasks, known = batch.plan(table, raw_dir, destination, read_overrides(overrides) if overrides else {})
+    for folder in (out_dir, raw_out):
+        if folder is not None:
+            _make_folder(folder)
+    outcomes = _watched(known, run_all(batch.process, tasks, jobs or os.cpu_count() or 1), len(tasks))
+    counts = _report(outcomes, out_dir, as_json)
+    if counts["failed"]:
+        raise InputError(f"{counts['failed']} image(s) failed; the others are done. Mend these and run it again.")
+
+
+def _watched(known: "Iterable[Outcome]", outcomes: "Iterable[Outcome]", total: int) -> "list[Outcome]":
+    """All outcomes, failures noted as they come, under a progress bar."""
+    from evalsvc.cli import console
+
+    seen: list[Outcome] = []
+    with console.progress() as bar:
+        task = bar.add_task("preprocessing", total=total)
+        for outcome in known:
+            seen.append(outcome)
+            console.note(f"failed: {outcome.message}")
+        for outcome in outcomes:
+            seen.append(outcome)
+            bar.advance(task)
+            if outcome.message:
+                console.note(f"failed: {outcome.message}")
+    return seen
+
+
+def _report(outcomes: "list[Outcome]", out_dir: Path, as_json: bool) -> Counter[str]:
+    from evalsvc.cli import console
+
+    counts = Counter({"written": 0, "skipped": 0, "failed": 0})
+    counts.update(outcome.status.value for outcome in outcomes)
+    if as_json:
+        failures = [{"filename": o.filename, "error": o.message} for o in outcomes if o.message]
+        console.say_json({**counts, "out": str(out_dir), "failures": failures})
+    else:
+        numbers = ", ".join(f"{count} {status}" for status, count in counts.items())
+        console.say(f"{len(outcomes)} images: {numbers} -> {out_dir}")
+    return counts
+
+
+def _make_folder(folder: Path) -> None:
+    from evalsvc.domain.errors import InputError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made ({error.strerror}); choose another folder.") from error
