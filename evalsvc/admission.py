@@ -1,1 +1,97 @@
-"""Stub."""
+"""What happens between a request to submit and a row in the queue: all checks, then one transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.exc import IntegrityError
+
+from evalsvc.domain.errors import Conflict, Unavailable
+from evalsvc.domain.submission import State
+from evalsvc.executors.base import ImageResolver, ResolvedImage
+from evalsvc.registry.image_policy import ImagePolicy, check_image
+from evalsvc.store import quota, submissions
+from evalsvc.store.datasets import current_dataset
+from evalsvc.store.session import Store
+from evalsvc.store.submissions import End
+from evalsvc.store.tables import Dataset
+
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class AdmissionRules:
+    """`limit` evaluations per team and window; `isolated` says whether the executor keeps labels out of reach."""
+
+    limit: int
+    isolated: bool
+    policy: ImagePolicy
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """`repeated`: the same image was submitted before, and this is that submission; nothing was charged."""
+
+    submission_id: str
+    repeated: bool
+
+
+class Admission:
+    """The door: the only place where submissions come to be and are cancelled by their team."""
+
+    def __init__(
+        self, store: Store, resolver: ImageResolver, rules: AdmissionRules, clock: Callable[[], datetime]
+    ) -> None:
+        self._store, self._resolver, self._rules, self._clock = store, resolver, rules, clock
+
+    def submit(self, team_id: int, reference: str) -> Admitted:
+        """Admit an image by its name.
+
+        Raises `NotFound` (no such image, no data set), `ImageRefused`, `QuotaExceeded`, `Unavailable`; nothing is
+        charged when it raises.
+        """
+        image = self._resolver.resolve(reference)
+        check_image(image, self._rules.policy)
+        for _ in range(_TRIES):
+            try:
+                return self._admit(team_id, image)
+            except IntegrityError:  # another request took the same slot first: look again
+                continue
+        raise Unavailable("Too many submissions arrive at once; nothing was charged, please submit again.")
+
+    def _admit(self, team_id: int, image: ResolvedImage) -> Admitted:
+        now = self._clock()
+        with self._store.begin() as session:
+            dataset = current_dataset(session)
+            refuse_unsafe(dataset, self._rules.isolated)
+            earlier = submissions.earlier_answer(session, team_id, dataset.id, image.digest)
+            if earlier is not None:
+                return Admitted(earlier.id, repeated=True)
+            submission = submissions.add_submission(session, team_id, dataset, image.reference, image.digest, now)
+            quota.reserve_slot(session, team_id, submission.id, self._rules.limit, now)
+            return Admitted(submission.id, repeated=False)
+
+    def cancel(self, team_id: int, submission_id: str) -> None:
+        """Cancel at once: free before the private images are touched, charged after.
+
+        Raises `Conflict` when it has ended or is being scored.
+        """
+        now = self._clock()
+        with self._store.begin() as session:
+            submission = submissions.submission_of(session, submission_id, team_id)
+            if submission.state.ended or submission.state is State.SCORING:
+                # One sentence for every such state: which one it is may not be shown yet.
+                raise Conflict(f"Submission {submission_id} can no longer be cancelled.")
+            attempt = submissions.open_attempt(session, submission)
+            if attempt is not None:
+                submissions.end_attempt(attempt, End(now, detail="cancelled by its team"))
+            submissions.enter(session, submission, State.CANCELLED, now)
+
+
+def refuse_unsafe(dataset: Dataset, isolated: bool) -> None:
+    """Fail closed: without isolation, nothing but the synthetic stand-in is ever run on."""
+    if not isolated and not dataset.synthetic:
+        raise Unavailable(
+            f"The data set {dataset.name!r} is not synthetic, and the process executor isolates nothing: it will "
+            "not run here. Set EVALSVC_EXECUTOR=docker."
+        )

@@ -80,8 +80,10 @@ class Settings(BaseSettings):
         return init_settings, env_settings, *toml
 
 
-_NOT_SETTINGS = {"EVALSVC_CONFIG", "EVALSVC_REQUIRE", "EVALSVC_INPUT", "EVALSVC_OUTPUT"}
-"""Variables of the same prefix that other parts define: the file's name, the tests' and the contract's."""
+_NOT_SETTINGS = {
+    f"EVALSVC_{name}" for name in ("CONFIG", "REQUIRE", "INPUT", "OUTPUT", "URL", "TOKEN", "CREDENTIALS")
+}
+"""Variables of the same prefix that other parts define: the contract, the client and the tests."""
 
 
 def load_settings() -> Settings:
@@ -105,5 +107,5 @@ def _refuse_unknown_variables() -> None:
     unknown = sorted(name for name in os.environ if name.startswith("EVALSVC_") and name not in known)
     if unknown:
         raise ConfigurationError(
-            f"{unknown[0]} is not a setting of evalsvc; docs/operations.md lists them. Unset it or correct its name."
+            f"{unknown[0]} is not a setting of evalsvc (docs/operations.md lists them): unset or correct it."
         )

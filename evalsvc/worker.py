@@ -1,1 +1,204 @@
-"""Stub."""
+"""The worker's loop: look at the rows, look at the executor, carry out what `lifecycle.decide` says, repeat.
+
+Level-triggered and crash-only: a tick depends on nothing that an earlier one remembers, except for how long a job
+has been missing from the executor's list.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from evalsvc import evaluation
+from evalsvc.admission import refuse_unsafe
+from evalsvc.domain.errors import Conflict, DatasetError, ImageRefused, JobFailed, PredictionsError, Unavailable
+from evalsvc.domain.submission import EXPLANATIONS, Cause, Kind
+from evalsvc.evaluation import RunLimits
+from evalsvc.executors.base import Executor, Observation
+from evalsvc.lifecycle import Action, AttemptRow, Collect, Create, Delete, Fail, Queue, Wait, decide
+from evalsvc.settlement import Evidence, Settlement, assignment_of
+from evalsvc.store import submissions
+from evalsvc.store.blobs import Blobs
+from evalsvc.store.session import Store
+from evalsvc.store.tables import Attempt, Submission
+
+
+@dataclass(frozen=True)
+class WorkerRules:
+    """`concurrency` jobs at a time; `tick` seconds between looks; `retries` after failures of the platform."""
+
+    limits: RunLimits
+    concurrency: int
+    tick: float
+    retries: int
+
+
+class Worker:
+    """Moves every submission on, one tick at a time."""
+
+    def __init__(
+        self, store: Store, executor: Executor, data: Path, rules: WorkerRules, clock: Callable[[], datetime]
+    ) -> None:
+        self._store, self._executor, self._data, self._rules, self._clock = store, executor, data, rules, clock
+        self._settlement = Settlement(store, rules.retries, clock)
+        self._blobs = Blobs(data / "blobs")
+        self._missing: dict[str, datetime] = {}
+        self._log = structlog.get_logger("evalsvc.worker")
+
+    def run(self, stop: threading.Event) -> None:
+        """Tick until `stop` is set.  A part that is away for a while is waited for, not died of."""
+        while not stop.is_set():
+            try:
+                moved = self.tick()
+            except Unavailable as error:
+                self._log.warning("unavailable", detail=str(error))
+                stop.wait(self._rules.tick)
+                continue
+            if not moved and not stop.is_set():
+                self._executor.wait(self._rules.tick)
+
+    def tick(self) -> bool:
+        """Look once at everything unfinished and move each thing on by one step; whether anything moved."""
+        observed = {seen.attempt_id: seen for seen in self._executor.observe()}
+        with self._store.read() as session:
+            attempts = submissions.unfinished_attempts(session)
+            scoring = submissions.waiting_to_be_scored(session)
+        self._remove_orphans(observed, attempts)
+        self._note_seen(observed, attempts)
+        moved = [self._step(attempt, action) for attempt, action in self._plan(attempts, observed)]
+        moved += [self._guarded(submission.id, self._score, submission) for submission in scoring]
+        return any(moved)
+
+    def _plan(
+        self, attempts: Sequence[Attempt], observed: Mapping[str, Observation]
+    ) -> list[tuple[Attempt, Action]]:
+        """What to do about each attempt; those whose turn it is not are left out."""
+        now = self._clock()
+        plan = [(a, decide(self._row(a, observed, now), observed.get(a.id), now)) for a in attempts]
+        room = self._rules.concurrency - sum(1 for a in attempts if a.dispatched_at is not None)
+        queue = [attempt.id for attempt, action in plan if isinstance(action, Queue)]
+        admitted = set(queue[: max(room, 0)])
+        return [
+            (attempt, action)
+            for attempt, action in plan
+            if not isinstance(action, Wait | Queue) or attempt.id in admitted
+        ]
+
+    def _row(self, attempt: Attempt, observed: Mapping[str, Observation], now: datetime) -> AttemptRow:
+        if attempt.id in observed:
+            self._missing.pop(attempt.id, None)
+        elif attempt.seen_at is not None:
+            self._missing.setdefault(attempt.id, now)
+        return AttemptRow(
+            created_at=attempt.created_at,
+            wall_time=self._rules.limits.of(attempt.kind).wall_time,
+            dispatched_at=attempt.dispatched_at,
+            seen_at=attempt.seen_at,
+            ended_at=attempt.ended_at,
+            missing_since=self._missing.get(attempt.id),
+        )
+
+    def _remove_orphans(self, observed: Mapping[str, Observation], attempts: Sequence[Attempt]) -> None:
+        """A job without a row that wants it is deleted: it could only be what a lost transaction left behind."""
+        known = {attempt.id for attempt in attempts}
+        for attempt_id in observed.keys() - known:
+            self._log.warning("orphan job deleted", attempt=attempt_id)
+            self._executor.delete(attempt_id)
+
+    def _note_seen(self, observed: Mapping[str, Observation], attempts: Sequence[Attempt]) -> None:
+        new = [a.id for a in attempts if a.id in observed and a.seen_at is None and a.dispatched_at is not None]
+        if new:
+            self._settlement.seen(new)
+
+    def _step(self, attempt: Attempt, action: Action) -> bool:
+        return self._guarded(attempt.id, self._carry_out, attempt, action)
+
+    def _guarded(self, name: str, act: Callable[..., None], *arguments: object) -> bool:
+        """One thing that goes wrong must not keep the others waiting; its own deadline ends it."""
+        try:
+            act(*arguments)
+        except Unavailable as error:
+            self._log.warning("unavailable", of=name, detail=str(error))
+            return False
+        except Exception:
+            self._log.exception("step failed", of=name)
+            return False
+        return True
+
+    def _carry_out(self, attempt: Attempt, action: Action) -> None:
+        match action:
+            case Queue():
+                refuse_unsafe(attempt.submission.dataset, self._executor.isolated)
+                if self._settlement.dispatch(attempt.id):
+                    self._create(attempt)
+            case Create():
+                self._create(attempt)
+            case Collect():
+                self._collect(attempt)
+            case Fail(cause, detail):
+                self._fail(attempt, cause, detail)
+            case Delete():
+                self._executor.delete(attempt.id)
+                self._settlement.deleted(attempt.id)
+                self._missing.pop(attempt.id, None)
+            case Wait():
+                pass
+
+    def _create(self, attempt: Attempt) -> None:
+        try:
+            self._executor.create(evaluation.job_spec(self._data, assignment_of(attempt), self._rules.limits))
+        except ImageRefused as error:
+            self._settlement.failed(attempt.id, Evidence(Cause.IMAGE_REFUSED, str(error)))
+        except Conflict as error:
+            self._settlement.failed(attempt.id, Evidence(Cause.INFRASTRUCTURE, str(error)))
+
+    def _collect(self, attempt: Attempt) -> None:
+        try:
+            predictions = self._executor.harvest(attempt.id)
+        except JobFailed as error:
+            self._fail(attempt, error.cause, error.detail)
+            return
+        # Bytes first, row second: a row never names predictions that are not there.
+        name, log = self._blobs.put(predictions), self._keep_log(attempt)
+        if attempt.kind is Kind.EVALUATION:
+            self._settlement.collected(attempt.id, name, log)
+        else:
+            self._finish_trial(attempt, predictions, log)
+
+    def _finish_trial(self, attempt: Attempt, predictions: bytes, log: str) -> None:
+        try:
+            evaluation.read_predictions(self._data, assignment_of(attempt), predictions)
+        except PredictionsError as error:
+            text = f"predictions.csv: {error}"
+            self._settlement.failed(attempt.id, Evidence(Cause.INVALID_PREDICTIONS, text, text, log))
+        except DatasetError as error:
+            self._settlement.failed(attempt.id, Evidence(Cause.INFRASTRUCTURE, str(error), log=log))
+        else:
+            self._settlement.trial_passed(attempt.id, log)
+
+    def _fail(self, attempt: Attempt, cause: Cause, detail: str) -> None:
+        reason = f"{EXPLANATIONS[cause]} ({detail})" if detail else EXPLANATIONS[cause]
+        self._settlement.failed(attempt.id, Evidence(cause, detail, reason, self._keep_log(attempt)))
+        self._log.info("attempt failed", attempt=attempt.id, kind=attempt.kind, cause=cause, detail=detail)
+
+    def _keep_log(self, attempt: Attempt) -> str:
+        return self._blobs.put(self._executor.log(attempt.id))
+
+    def _score(self, submission: Submission) -> None:
+        with self._store.read() as session:
+            attempt = submissions.last_attempt(session, submission.id, Kind.EVALUATION)
+        if attempt is None or attempt.predictions is None:
+            raise RuntimeError(f"submission {submission.id} is to be scored but has no predictions")
+        try:
+            predictions = self._blobs.get(attempt.predictions)
+            report = evaluation.score(self._data, assignment_of(attempt), predictions)
+        except PredictionsError:
+            self._settlement.unscorable(submission.id, Cause.INVALID_PREDICTIONS)
+        except DatasetError as error:
+            self._settlement.unscorable(submission.id, Cause.INFRASTRUCTURE)
+            raise Unavailable(f"the sealed data set is not what it was, nothing is scored: {error}") from error
+        else:
+            self._settlement.scored(submission.id, report)

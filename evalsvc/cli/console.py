@@ -24,6 +24,12 @@ def note(text: str) -> None:
     ERR.print(text, markup=False)
 
 
+def write(text: str) -> None:
+    """Text of somebody else's: control characters, which could repaint the terminal, are made visible."""
+    safe = "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+    sys.stdout.write(safe if safe.endswith("\n") or not safe else safe + "\n")
+
+
 def say_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """A result for programs: keys in the order given, NaN refused."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")

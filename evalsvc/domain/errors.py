@@ -100,12 +100,9 @@ class QuotaExceeded(EvalsvcError):
 
     code = "quota_exceeded"
 
-    def __init__(self, limit: int, next_slot: datetime) -> None:
-        self.limit, self.next_slot = limit, next_slot
-        super().__init__(
-            f"Your team has used all {limit} evaluations of this window. The next one is free at "
-            f"{next_slot:%Y-%m-%d %H:%M:%S} UTC. Nothing was charged for this request."
-        )
+    def __init__(self, message: str, next_slot: datetime) -> None:
+        self.next_slot = next_slot
+        super().__init__(message)
 
 
 class Unavailable(EvalsvcError):

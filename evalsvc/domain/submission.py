@@ -25,6 +25,23 @@ class State(StrEnum):
 ENDS: Final = frozenset({State.SCORED, State.FAILED, State.CANCELLED})
 
 
+TRANSITIONS: Final[dict[State, frozenset[State]]] = {
+    State.RECEIVED: frozenset({State.TRIAL_QUEUED}),
+    State.TRIAL_QUEUED: frozenset({State.TRIAL_RUNNING, State.FAILED, State.CANCELLED}),
+    State.TRIAL_RUNNING: frozenset({State.QUEUED, State.TRIAL_QUEUED, State.FAILED, State.CANCELLED}),
+    State.QUEUED: frozenset({State.RUNNING, State.FAILED, State.CANCELLED}),
+    State.RUNNING: frozenset({State.SCORING, State.QUEUED, State.FAILED, State.CANCELLED}),
+    State.SCORING: frozenset({State.SCORED, State.FAILED}),
+    State.SCORED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+"""Where each state may lead.  The way back to a queue is a retry after a failure of the platform."""
+
+FREE_TO_CANCEL: Final = frozenset({State.RECEIVED, State.TRIAL_QUEUED, State.TRIAL_RUNNING, State.QUEUED})
+"""States before the private images are touched: a cancel gives the quota slot back."""
+
+
 class Kind(StrEnum):
     """What an attempt runs on: the public sample images, or the benchmark's test images."""
 

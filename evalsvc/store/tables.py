@@ -93,7 +93,6 @@ class Submission(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
-    cancel_requested: Mapped[bool] = mapped_column(default=False)
     team: Mapped[Team] = relationship(lazy="joined")
     dataset: Mapped[Dataset] = relationship(lazy="joined")
 
@@ -114,7 +113,8 @@ class Event(Base):
 class Attempt(Base):
     """One try of the executor at a submission's trial or evaluation; a rerun is a new row.
 
-    `dispatched_at` is set before the executor is touched, so that a job without a dispatched row is an orphan.
+    `dispatched_at` is set before the executor is touched, so that a job without a dispatched row is an orphan;
+    `seen_at` when the executor first showed the job, so that a job never made differs from one that vanished.
     `predictions` and `log` are SHA-256 names in the blob folder.
     """
 
@@ -130,6 +130,7 @@ class Attempt(Base):
     name_key: Mapped[bytes] = mapped_column(LargeBinary(32))
     created_at: Mapped[datetime]
     dispatched_at: Mapped[datetime | None]
+    seen_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     cause: Mapped[Cause | None]
     detail: Mapped[str] = mapped_column(Text, default="")
