@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 
+from evalsvc.domain.image import ResolvedImage as ResolvedImage
 from evalsvc.domain.submission import Cause
 
 MIB: Final = 1 << 20
@@ -115,19 +116,6 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Stop waiting threads and close connections; jobs go on."""
-
-
-@dataclass(frozen=True)
-class ResolvedImage:
-    """What is known of an image before it runs; `digest` is what will run, whatever its name points to later."""
-
-    reference: str
-    digest: str
-    platform: str
-    size: int
-    command: tuple[str, ...]
-    environment: tuple[str, ...]
-    volumes: tuple[str, ...]
 
 
 class ImageResolver(Protocol):

@@ -1,0 +1,124 @@
+"""The Docker engine behind docker-py: one lazily opened connection, and one table from its errors to ours."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, Final
+
+import docker
+import requests
+import urllib3
+from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import NotFound as Missing
+
+from evalsvc.domain.errors import Unavailable
+
+_UNREACHABLE: Final = (
+    "The Docker engine cannot be reached ({error}). Is Docker running, and may you use it? `docker version` tells."
+)
+CONFLICT: Final = 409
+"""The name is taken, or the container is in another state than the request needs."""
+
+__all__ = ["CONFLICT", "APIError", "Engine", "ImageNotFound", "Missing", "Watch", "reaching", "streaming"]
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Turns a lost or refused connection into `Unavailable`; answers of the engine (`APIError`) pass through."""
+    try:
+        yield
+    except APIError:
+        raise
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, DockerException) as error:
+        raise Unavailable(_UNREACHABLE.format(error=_short(error))) from error
+
+
+def _short(error: Exception) -> str:
+    """The innermost reason: docker-py wraps urllib3, which wraps the socket's."""
+    text = str(error).strip() or type(error).__name__
+    return text if len(text) < 120 else f"{text[:117]}..."
+
+
+class Engine:
+    """Opens its connection at first use, so that making an executor does no I/O."""
+
+    @cached_property
+    def api(self) -> docker.APIClient:
+        with reaching():
+            return docker.from_env().api
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What `docker info` says: cores, runtimes, the architecture."""
+        with reaching():
+            return dict(self.api.info())
+
+    def inspect_image(self, reference: str) -> dict[str, Any]:
+        """What the engine knows of an image.  Raises `ImageNotFound`, `APIError`."""
+        with reaching():
+            found: dict[str, Any] = self.api.inspect_image(reference)  # type: ignore[no-untyped-call]
+        return found
+
+    def close(self) -> None:
+        if "api" in self.__dict__:
+            self.api.close()
+            del self.__dict__["api"]
+
+
+@contextmanager
+def streaming(stream: Any) -> Iterator[Any]:  # noqa: ANN401 - docker-py's CancellableStream
+    """Closes a stream and its socket; docker-py's own close leaves the response's file on it open."""
+    try:
+        yield stream
+    finally:
+        stream.close()
+        stream._response.close()
+
+
+class Watch:
+    """Follows the engine's events on a thread of its own and does nothing but raise a flag.
+
+    The flag goes up at each new connection too: what happened before it was not heard.
+    """
+
+    def __init__(self, label: str) -> None:
+        self._filters = {"type": "container", "event": "die", "label": label}
+        self._changed = threading.Event()
+        self._closed = threading.Event()
+        self._engine = Engine()
+        self._stream: Any = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Listen, if not already."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._follow, name="docker-events", daemon=True)
+            self._thread.start()
+
+    def wait(self, timeout: float) -> None:
+        self._changed.wait(timeout)
+        self._changed.clear()
+
+    def close(self) -> None:
+        self._closed.set()
+        if self._stream is not None:
+            self._stream.close()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+        self._engine.close()
+
+    def _follow(self) -> None:
+        while not self._closed.is_set():
+            try:
+                self._listen()
+            except (Unavailable, APIError):
+                self._engine.close()
+            self._closed.wait(1.0)
+
+    def _listen(self) -> None:
+        with reaching(), streaming(self._engine.api.events(filters=self._filters, decode=True)) as events:
+            self._stream = events
+            self._changed.set()
+            for _ in events:
+                self._changed.set()
