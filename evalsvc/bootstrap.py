@@ -1,13 +1,168 @@
 """The composition root: the one place that turns settings into parts and puts the parts together."""
 
+import fcntl
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import structlog
+
+from evalsvc.admission import Admission, AdmissionRules, refuse_unsafe
 from evalsvc.config import Settings, load_settings
+from evalsvc.domain.errors import NotFound, Unavailable
+from evalsvc.evaluation import RunLimits
+from evalsvc.executors.base import Executor, ImageResolver, Limits
+from evalsvc.registry.image_policy import ImagePolicy
+from evalsvc.store.datasets import current_dataset
+from evalsvc.store.migrate import check
 from evalsvc.store.session import Store, create_store_engine
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from evalsvc.worker import Worker
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def configure_logging() -> None:
+    """JSON lines on standard error, one per event."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def make_store(settings: Settings) -> tuple[Store, Path]:
+    """The store whatever its schema, and the data folder, made (for its owner alone) where there is none."""
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Store(create_store_engine(settings.store_url)), settings.data.resolve()
 
 
 def open_store(settings: Settings | None = None) -> tuple[Store, Path]:
-    """The store and the data folder, which is made (readable by its owner alone) where there is none."""
-    settings = settings or load_settings()
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Store(create_store_engine(settings.store_url)), settings.data
+    """The store with the schema this version needs, and the data folder.  Raises `Unavailable` otherwise."""
+    store, data = make_store(settings or load_settings())
+    check(store.engine)
+    return store, data
+
+
+def make_executor(settings: Settings) -> Executor:
+    """The configured executor; nothing is contacted yet."""
+    if settings.executor == "process":
+        from evalsvc.executors.process import ProcessExecutor
+
+        return ProcessExecutor(settings.data.resolve() / "process")
+    from evalsvc.executors.docker import DockerExecutor
+
+    return DockerExecutor(
+        settings.instance,
+        pod_base_image=settings.pod_base_image,
+        runtime=settings.runtime,
+        netcheck_targets=[f"{settings.host}:{settings.port}"],
+    )
+
+
+def make_resolver(settings: Settings) -> ImageResolver:
+    """Where names of submission images are looked up."""
+    if settings.executor == "process":
+        from evalsvc.executors.process import FolderImages
+
+        return FolderImages(settings.data.resolve() / "process")
+    from evalsvc.executors.docker_images import DockerImages
+
+    return DockerImages()
+
+
+def run_limits(settings: Settings) -> RunLimits:
+    """The limits of every run."""
+    limits = Limits(
+        gpus=settings.gpus,
+        cpus=settings.cpus,
+        memory=settings.memory,
+        wall_time=settings.wall_time,
+        pids=settings.pids,
+        output=settings.output,
+        tmp=settings.tmp,
+        shm=settings.shm,
+    )
+    return RunLimits(limits, settings.trial_wall_time)
+
+
+def make_app(settings: Settings) -> "FastAPI":
+    """The HTTP application.  Raises `Unavailable` where the database is not ready."""
+    from evalsvc.api.app import create_app
+    from evalsvc.api.services import Services
+    from evalsvc.api.views import ViewRules
+    from evalsvc.store.blobs import Blobs
+
+    store, data = open_store(settings)
+    isolated = settings.executor != "process"
+    rules = AdmissionRules(settings.evaluations_per_day, isolated, ImagePolicy(max_size=settings.image_size))
+    services = Services(
+        store=store,
+        blobs=Blobs(data / "blobs"),
+        admission=Admission(store, make_resolver(settings), rules, utc_now),
+        rules=ViewRules(
+            step=settings.disclosure_step,
+            wall_time=settings.wall_time,
+            trial_wall_time=settings.trial_wall_time,
+            limit=settings.evaluations_per_day,
+            isolated=isolated,
+        ),
+        executor=settings.executor,
+        clock=utc_now,
+    )
+    return create_app(services)
+
+
+@contextmanager
+def running_worker(settings: Settings) -> Iterator["Worker"]:
+    """A worker ready to run, the only one on this data folder while the block lasts.
+
+    Raises `Unavailable` when another worker runs, the executor cannot, or the data set may not run on it.
+    """
+    from evalsvc.worker import Worker, WorkerRules
+
+    store, data = open_store(settings)
+    rules = WorkerRules(run_limits(settings), settings.concurrency, settings.tick, settings.infrastructure_retries)
+    with _only_worker(data):
+        executor = make_executor(settings)
+        try:
+            _refuse_unsafe_data(store, executor)
+            executor.check()
+            yield Worker(store, executor, data, rules, utc_now)
+        finally:
+            executor.close()
+            store.close()
+
+
+def _refuse_unsafe_data(store: Store, executor: Executor) -> None:
+    try:
+        with store.read() as session:
+            refuse_unsafe(current_dataset(session), executor.isolated)
+    except NotFound:
+        return  # nothing has been imported yet, and every dispatch checks again
+
+
+@contextmanager
+def _only_worker(data: Path) -> Iterator[None]:
+    with (data / "worker.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Unavailable(
+                f"Another worker runs on {data}: one is enough, stop it before you start one."
+            ) from None
+        yield

@@ -1,6 +1,7 @@
 """The settings, and the only reader of the environment: `EVALSVC_*`, or a TOML file named by EVALSVC_CONFIG."""
 
 import os
+import tomllib
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -94,6 +95,8 @@ def load_settings() -> Settings:
         raise ConfigurationError(f"EVALSVC_CONFIG names {file}, which is not a file.")
     try:
         return Settings()
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file} is not TOML: {error}.") from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])

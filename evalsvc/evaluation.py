@@ -13,7 +13,7 @@ from evalsvc.domain.predictions import Prediction, parse_predictions
 from evalsvc.domain.submission import Kind
 from evalsvc.executors.base import JobSpec, Limits
 from evalsvc.pod.naming import staged_name
-from evalsvc.scoring.report import SCORER_VERSION, endpoints_to_json, score_clinical, score_split
+from evalsvc.scoring.report import SCORER_VERSION, score_clinical, score_split
 from evalsvc.store import sealing
 
 SPLITS: Final = {Kind.TRIAL: (Split.SAMPLE,), Kind.EVALUATION: (Split.PUBLIC, Split.PRIVATE)}
@@ -72,10 +72,11 @@ def score(data: Path, assignment: Assignment, predictions: bytes) -> dict[str, A
     found = read_predictions(data, assignment, predictions)
     version = assignment.dataset_version
     parts = {split: (sealing.load_labels(data, version, split), found[split]) for split in found}
+    together = score_clinical(list(parts.values()))
     return {
         "schema_version": 1,
         "scorer_version": SCORER_VERSION,
         "private": score_split(*parts[Split.PRIVATE]).to_json(),
         "public": score_split(*parts[Split.PUBLIC]).to_json(),
-        "both": {"endpoints": endpoints_to_json(score_clinical(list(parts.values())))},
+        "both": {"endpoints": {name: endpoint.to_json() for name, endpoint in together.items()}},
     }

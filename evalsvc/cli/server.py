@@ -1,7 +1,92 @@
 """The service itself: serve, work, demonstrate, look after the database."""
 
+from typing import Annotated
+
 import typer
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands to the command line."""
+    for command in (serve, worker, demo):
+        app.command()(command)
+    database = typer.Typer(help="Look after the database.", no_args_is_help=True)
+    database.command("upgrade")(upgrade)
+    app.add_typer(database, name="db")
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [default: 127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on [default: 8000].")] = None,
+) -> None:
+    """Serve the HTTP API (a worker runs beside it: `evalsvc worker`)."""
+    import uvicorn
+
+    from evalsvc.bootstrap import configure_logging, make_app
+    from evalsvc.cli.console import note
+    from evalsvc.config import load_settings
+
+    configure_logging()
+    settings = load_settings()
+    settings = settings.model_copy(
+        update={"host": host or settings.host, "port": settings.port if port is None else port}
+    )
+    _warn_unless_isolated(settings.executor)
+    application = make_app(settings)
+    note(f"evalsvc serves on http://{settings.host}:{settings.port}; stop it with Ctrl-C.")
+    uvicorn.run(application, host=settings.host, port=settings.port, log_level="warning")
+
+
+def worker() -> None:
+    """Run the worker: dispatches evaluations, collects and scores them."""
+    import signal
+    import threading
+
+    from evalsvc.bootstrap import configure_logging, running_worker
+    from evalsvc.cli.console import note
+    from evalsvc.config import load_settings
+
+    configure_logging()
+    settings = load_settings()
+    _warn_unless_isolated(settings.executor)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with running_worker(settings) as running:
+        note(f"evalsvc worker: {settings.executor} executor, {settings.concurrency} at a time; stop with Ctrl-C.")
+        running.run(stop)
+
+
+def upgrade() -> None:
+    """Bring the database to this version's schema (make it where there is none)."""
+    from evalsvc.bootstrap import make_store
+    from evalsvc.cli.console import say
+    from evalsvc.config import load_settings
+    from evalsvc.store import migrate
+
+    store, data = make_store(load_settings())
+    migrate.upgrade(store.engine)
+    say(f"The database is at {migrate.current(store.engine)}; the data folder is {data}.")
+
+
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the service up, and say what to type next.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop a service that --keep left up.")] = False,
+    folder: Annotated[str, typer.Option("--dir", help="Where the demo keeps its data.")] = ".demo",
+) -> None:
+    """See it all: a synthetic private test set, a service, and a model evaluated on it."""
+    from pathlib import Path
+
+    from evalsvc.cli import demonstration
+
+    home = Path(folder).resolve()
+    if stop:
+        demonstration.stop(home)
+    else:
+        demonstration.run(home, keep)
+
+
+def _warn_unless_isolated(executor: str) -> None:
+    from evalsvc.cli.console import note
+
+    if executor == "process":
+        note("WARNING: the process executor isolates nothing. It runs on synthetic data only.")

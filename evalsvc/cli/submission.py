@@ -99,9 +99,8 @@ def show_report(found: ReportView) -> None:
 
     if found.notice:
         note(found.notice)
-    say(
-        f"{found.id}  {found.image}  {_short(found.digest)}  team {found.team}  scored {_time(found.scored_at)} UTC"
-    )
+    say(f"{found.id}  {found.image}  {_short(found.digest)}")
+    say(f"team {found.team}, scored {_time(found.scored_at)} UTC")
     say(f"data {found.dataset.name} {found.dataset.version[:12]}" + (" (synthetic)" * found.dataset.synthetic))
     show_evaluation(found.report)
 

@@ -178,4 +178,3 @@ def queue_positions(session: Session) -> dict[str, int]:
         .order_by(Attempt.created_at, Attempt.id)
     )
     return {submission_id: place for place, submission_id in enumerate(session.scalars(query), start=1)}
-

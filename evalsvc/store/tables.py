@@ -1,12 +1,14 @@
 """The tables.  Rows are the truth: what is not here did not happen."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     DateTime,
     Dialect,
+    Enum,
     ForeignKey,
     Index,
     LargeBinary,
@@ -48,14 +50,19 @@ _CONSTRAINT_NAMES = {
 """A later migration can only change a constraint that has a name, the same one in every database."""
 
 
+def words_of(members: type[StrEnum], length: int) -> Enum:
+    """A column of an enumeration's values, as plain text in the database."""
+    return Enum(members, native_enum=False, length=length, values_callable=lambda found: [m.value for m in found])
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=_CONSTRAINT_NAMES)
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own way to declare it
         datetime: UtcDateTime(),
         dict[str, Any]: JSON(),
-        State: String(16),
-        Cause: String(24),
-        Kind: String(16),
+        State: words_of(State, 16),
+        Cause: words_of(Cause, 24),
+        Kind: words_of(Kind, 16),
     }
 
 
