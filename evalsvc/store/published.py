@@ -1,6 +1,6 @@
 """The published layout of the data, as a maintainer received it: what is there, and all that is wrong with it.
 
-Nothing here raises for bad data.  A maintainer with 972 files wants all problems at once, so they are collected.
+Bad data raise nothing here.  A maintainer with 972 files wants all problems at once, so they are collected.
 """
 
 import hashlib
@@ -22,6 +22,11 @@ SYNTHETIC_MARKER: Final = "SYNTHETIC.json"
 """`{"labels": {"<label file>": "<SHA-256>"}}`, beside `images/`: marks these very labels as the stand-in's."""
 
 NAMED_PROBLEMS: Final = 20
+
+_OTHER_KIND: Final = {
+    True: "has no Label column; is it the private file?",
+    False: "has a Label column; the private file has the experts' rankings alone",
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,12 @@ class Published:
 
 
 def read_published(source: Path) -> Published:
-    """Read the label files below `source` and find their images, which are not opened yet."""
+    """Read the label files below `source` and find their images, which are not opened yet.
+
+    Raises `DatasetError` only when there is no such folder at all.
+    """
+    if not source.is_dir():
+        raise DatasetError(f"{source} is not a folder: give the one that has images/ and labels/ in it.")
     published = Published(source)
     for split in SPLITS:
         _read_table(published, split)
@@ -109,11 +119,7 @@ def _table_problems(table: LabelTable, split: Split, changed: bool) -> Iterator[
     if changed:
         yield "changed while it was read"
     if table.ranked != (split is Split.PRIVATE):
-        yield (
-            "has no Label column; is it the private file?"
-            if table.ranked
-            else ("has a Label column; the private file has the experts' rankings alone")
-        )
+        yield _OTHER_KIND[table.ranked]
     for row in table.rows:
         if not is_image_name(row.filename):
             yield (
