@@ -81,7 +81,7 @@ def parse_predictions(data: bytes, expected: Collection[str], max_bytes: int = M
 def _decode(data: bytes, max_bytes: int) -> str:
     if len(data) > max_bytes:
         raise PredictionsError(
-            f"The file has {len(data)} bytes, more than the {max_bytes} allowed; write one row per image."
+            f"The file has more than the {max_bytes} bytes allowed; write one row per image."
         )
     for magic, kind in _MAGIC:
         if data.startswith(magic):
@@ -182,7 +182,7 @@ def _known(name: str, names: frozenset[str], number: int) -> str:
         return name
     if not name:
         raise PredictionsError("no file name; write the name of one image.", number)
-    advice = "use the names as they are in images.csv"
+    advice = "use the names of the image files"
     base = re.split(r"[/\\]", name)[-1]
     for guess in (base, f"{base}.png", base.lower()):
         if guess in names:

@@ -53,7 +53,7 @@ ACCEPTED = [
 
 HEADER = "the first line must be Filename,Score (or Filename,Score,Level)."
 CELLS = "separate cells by {} and write numbers with a point, like 0.5."
-NAMES = "is not one of the 3 images; use the names as they are in images.csv."
+NAMES = "is not one of the 3 images; use the names of the image files."
 NAN = "is not finite; give every image a finite number."
 TEXT = "is not a number; write one like 0.5 or 1.2e-3."
 COMMA = "has a decimal comma; write a point, like 0.5."
@@ -71,7 +71,7 @@ REFUSED = [
     ("blank lines alone", b"\n\r\n  \n", None, EMPTY),
     ("header alone", b"Filename,Score\n", None, "The file has a header and no rows; write one row per image."),
     ("too many bytes", PLAIN + b"\n" * MAX_BYTES, None,
-     f"The file has {len(PLAIN) + MAX_BYTES} bytes, more than the {MAX_BYTES} allowed; write one row per image."),
+     f"The file has more than the {MAX_BYTES} bytes allowed; write one row per image."),
     ("UTF-16", PLAIN.decode().encode("utf-16"), None, "The file is UTF-16 text; write plain UTF-8 text."),
     ("UTF-16, big end first", b"\xfe\xff" + PLAIN.decode().encode("utf-16-be"), None,
      "The file is UTF-16 text; write plain UTF-8 text."),
@@ -225,7 +225,7 @@ def test_refused(data: bytes, line: int | None, message: str) -> None:
 
 def test_the_cap_is_an_argument() -> None:
     assert parse_predictions(PLAIN, IMAGES, max_bytes=len(PLAIN)) == SCORES
-    with pytest.raises(PredictionsError, match=f"more than the {len(PLAIN) - 1} allowed"):
+    with pytest.raises(PredictionsError, match=f"more than the {len(PLAIN) - 1} bytes allowed"):
         parse_predictions(PLAIN, IMAGES, max_bytes=len(PLAIN) - 1)
 
 
@@ -242,7 +242,7 @@ class TwoGigabytes(bytes):
 
 
 def test_two_gigabytes_are_refused_unread() -> None:
-    with pytest.raises(PredictionsError, match=f"The file has {2 << 30} bytes"):
+    with pytest.raises(PredictionsError, match=f"more than the {MAX_BYTES} bytes allowed"):
         parse_predictions(TwoGigabytes(), IMAGES)
 
 
