@@ -7,6 +7,7 @@ attached client that stops reading can make its container unkillable.
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -206,6 +207,17 @@ class DockerExecutor:
             found: dict[str, Any] = self._engine.api.inspect_container(container)
         return found
 
+    def _inspect_soon(self, name: str) -> dict[str, Any]:
+        """A container whose name is taken: the engine may show it a moment later than that."""
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                return self._inspect(name)
+            except Missing:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
     def _logs(self, container: str) -> bytes:
         with reaching():
             text: bytes = self._engine.api.logs(container, stdout=True, stderr=True)
@@ -289,7 +301,7 @@ class DockerExecutor:
             self._start(request.name)
 
     def _adopt(self, request: ContainerRequest) -> None:
-        found = self._inspect(request.name)["Config"]["Labels"]
+        found = self._inspect_soon(request.name)["Config"]["Labels"]
         wanted = request.config["labels"]
         if any(found.get(label) != wanted[label] for label in (SPEC, INSTANCE)):
             raise _other_spec(wanted[ATTEMPT])

@@ -1,0 +1,1 @@
+"""Submissions for the tests: honest, broken and hostile ones, and how they become images."""
