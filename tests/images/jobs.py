@@ -13,7 +13,7 @@ from evalsvc.executors.base import MIB, Executor, ImageResolver, JobSpec, Limits
 from evalsvc.executors.docker import DockerExecutor
 from evalsvc.executors.docker_images import DockerImages
 from evalsvc.executors.process import FolderImages, ProcessExecutor
-from images.build import DOCKERFILE, behaviour, build
+from tests.images.build import DOCKERFILE, behaviour, build
 
 LIMITS = Limits(
     gpus=0, cpus=1.0, memory=256 * MIB, wall_time=30.0, pids=64, output=8 * MIB, tmp=16 * MIB, shm=16 * MIB,

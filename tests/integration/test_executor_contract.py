@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from images.jobs import LIMITS, Place
 
 from evalsvc.domain.errors import Conflict, DatasetError, ImageRefused, JobFailed, NotFound
 from evalsvc.domain.submission import Cause
 from evalsvc.executors.base import Phase
 from evalsvc.pod.naming import staged_name
+from tests.images.jobs import LIMITS, Place
 
 
 @pytest.fixture(params=[pytest.param("docker", marks=pytest.mark.docker), "process"])
