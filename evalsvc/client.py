@@ -37,10 +37,10 @@ _ERRORS: Final[dict[str, type[errors.EvalsvcError]]] = {
 class Client:
     """A session with one service."""
 
-    def __init__(self, url: str, token: str = "", transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, token: str = "") -> None:
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=30.0, transport=transport)
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=30.0)
 
     def service(self) -> ServiceView:
         return self._call("GET", "/api/v1/service", ServiceView)

@@ -40,14 +40,17 @@ def login(
     from evalsvc.cli.console import note, say
     from evalsvc.cli.credentials import Credentials, save_credentials
     from evalsvc.client import Client
+    from evalsvc.domain.errors import NotSignedIn
 
-    token = token or typer.prompt("Token", hide_input=True)
-    client = Client(url, token.strip())
+    token = (token or typer.prompt("Token", hide_input=True)).strip()
+    if not (token.isascii() and token.isprintable()):
+        raise NotSignedIn("That is not a token: paste the one a maintainer gave you, as it is.")
+    client = Client(url, token)
     try:
         mine = client.quota()
     finally:
         client.close()
-    path = save_credentials(Credentials(client.url, token.strip()))
+    path = save_credentials(Credentials(client.url, token))
     say(f"Signed in to {client.url} as team {mine.team}.")
     note(f"Kept in {path}. Next: evalsvc submit IMAGE --watch")
 
