@@ -4,7 +4,6 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -43,7 +42,7 @@ def encode_png(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     return data.tobytes()
 
 
-def write_whole(path: Path, data: bytes | memoryview[Any]) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Write under another name, then rename: an interrupted run leaves no half file under `path`."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
