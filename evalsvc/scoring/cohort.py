@@ -44,7 +44,7 @@ class Cohort:
 def line_up(labels: LabelTable, predictions: Mapping[str, Prediction]) -> Cohort:
     """Join by file name; predictions of other images are left out.
 
-    Images are sorted by name: the result is then the same to the last bit, in whatever order the files were.
+    Images are sorted by name, so that an index means the same image in whatever order the files were.
     Raises `PredictionsError` when an image has no prediction.
     """
     rows = sorted(labels.rows, key=lambda row: row.filename)

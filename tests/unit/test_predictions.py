@@ -223,6 +223,11 @@ def test_refused(data: bytes, line: int | None, message: str) -> None:
     assert str(caught.value).isprintable()
 
 
+def test_a_missing_header_is_seen_by_the_names_of_the_images_too() -> None:
+    with pytest.raises(PredictionsError, match="line 1: there is no header"):
+        parse_predictions(b"scan-1,0.5\n", {"scan-1"})
+
+
 def test_the_cap_is_an_argument() -> None:
     assert parse_predictions(PLAIN, IMAGES, max_bytes=len(PLAIN)) == SCORES
     with pytest.raises(PredictionsError, match=f"more than the {len(PLAIN) - 1} bytes allowed"):

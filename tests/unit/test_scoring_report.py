@@ -14,6 +14,7 @@ import pytest
 from evalsvc.domain.errors import PredictionsError
 from evalsvc.domain.labels import LabelRow, LabelTable
 from evalsvc.domain.predictions import Prediction
+from evalsvc.scoring.cohort import line_up
 from evalsvc.scoring.report import density_predictions, endpoints_to_json, score_clinical, score_split
 
 ENDPOINTS = ["interval_cancer", "large_invasive_cancer", "composite"]
@@ -239,6 +240,15 @@ def test_the_order_of_both_files_changes_not_one_bit(case: tuple[LabelTable, dic
     assert shuffled.to_json() == score_split(labels, predictions).to_json()
 
 
+def test_an_index_means_the_same_image_in_whatever_order_the_files_were() -> None:
+    labels, predictions = split(20, ranked=True)
+    backwards = line_up(LabelTable(labels.rows[::-1]), dict(reversed(predictions.items())))
+    forwards = line_up(labels, predictions)
+    assert backwards.score.tolist() == forwards.score.tolist()
+    assert backwards.experts.tolist() == forwards.experts.tolist()
+    assert [v.tolist() for v in backwards.endpoints.values()] == [v.tolist() for v in forwards.endpoints.values()]
+
+
 def test_stretching_the_score_changes_not_one_bit() -> None:
     labels, predictions = PRIVATE
     stretched = {name: Prediction(float(np.sinh(2 * p.score))) for name, p in predictions.items()}
@@ -265,6 +275,12 @@ def test_levels_of_a_submission_count_for_levels_and_nothing_else() -> None:
     assert by_level.model.level.tau_b == by_score.model.level.tau_b
     assert by_level.model.level.f1_low.value == 0
     assert by_level.model.level.amae.value == close(mean(abs(5 - level) for level in range(1, 9)))
+
+
+def test_levels_of_some_images_only_do_not_count() -> None:
+    labels, predictions = split(20, ranked=True)
+    some = predictions | with_levels({"private_0.png": predictions["private_0.png"]}, 8)
+    assert score_split(labels, some) == score_split(labels, predictions)
 
 
 def test_a_perfect_model_of_the_public_split() -> None:
