@@ -13,14 +13,16 @@ import pytest
 
 
 def _no_docker() -> str | None:
-    import docker
-    from docker.errors import DockerException
+    from evalsvc.domain.errors import Unavailable
+    from evalsvc.executors.docker_engine import Engine
 
+    engine = Engine()
     try:
-        client = docker.from_env()
-    except DockerException as error:
-        return f"no Docker engine: {error}"
-    client.close()
+        engine.api.ping()
+    except Unavailable as error:
+        return str(error)
+    finally:
+        engine.close()
     return None
 
 

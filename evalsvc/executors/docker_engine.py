@@ -1,5 +1,7 @@
 """The Docker engine behind docker-py: one lazily opened connection, and one table from its errors to ours."""
 
+import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from evalsvc.domain.errors import Unavailable
 _UNREACHABLE: Final = (
     "The Docker engine cannot be reached ({error}). Is Docker running, and may you use it? `docker version` tells."
 )
+DEFAULT_DOCKER_HOST: Final = "unix:///var/run/docker.sock"
 CONFLICT: Final = 409
 """The name is taken, or the container is in another state than the request needs."""
 
@@ -40,11 +43,24 @@ def _short(error: Exception) -> str:
     return text if len(text) < 120 else f"{text[:117]}..."
 
 
+def _knock(host: str) -> None:
+    """Try a Unix socket ourselves: the reason is plainer than docker-py's, which also leaves its socket open."""
+    scheme, _, path = host.partition("://")
+    if scheme not in {"unix", "http+unix"}:
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError as error:
+            raise Unavailable(_UNREACHABLE.format(error=f"{path}: {error.strerror or error}")) from error
+
+
 class Engine:
     """Opens its connection at first use, so that making an executor does no I/O."""
 
     @cached_property
     def api(self) -> docker.APIClient:
+        _knock(os.environ.get("DOCKER_HOST") or DEFAULT_DOCKER_HOST)
         with reaching():
             return docker.from_env().api
 

@@ -93,7 +93,7 @@ def _before(evidence: Evidence, now: datetime) -> Decision:
     """The submission has not started."""
     stage = evidence.stage
     if stage.error or evidence.submission.error:
-        return _fault(f"a container could not start: {stage.error or evidence.submission.error}")
+        return _fault(_start_fault(stage.error or evidence.submission.error))
     if stage.status is Status.ABSENT:
         return Decision(Step.NONE, Phase.WAITING)
     if stage.status is Status.CREATED:
@@ -109,6 +109,11 @@ def _before(evidence: Evidence, now: datetime) -> Decision:
         fault = _STAGE_FAULTS.get(stage.exit_code, f"the stage step ended with {stage.exit_code}")
         return _fault(f"{fault}: {stage.account}" if stage.account else fault)
     return Decision(Step.START_SUBMISSION, Phase.RUNNING)
+
+
+def _start_fault(error: str) -> str:
+    advice = "; this engine has no GPU to give: set gpus to 0" if "device driver" in error else ""
+    return f"a container could not start: {error}{advice}"
 
 
 def _after(evidence: Evidence, plan: Plan, now: datetime) -> Decision:
