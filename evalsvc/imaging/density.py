@@ -19,6 +19,8 @@ The smaller published originals, 3328 rows to 514, have the same scale within 0.
 
 _STEP: Final = 4
 """The muscle's edge is sought on every fourth pixel."""
+_SMALLEST: Final = 10
+"""Points of that grid; a smaller breast has no muscle that could be found."""
 _FAT_QUANTILE: Final = 0.25
 _DENSE_RATIO: Final = 1.6
 
@@ -67,6 +69,8 @@ def pectoral_mask(image: NDArray[np.uint8], breast: NDArray[np.bool_]) -> NDArra
     small = cv2.blur(image, (9, 9)).astype(np.float32)[top::_STEP, left::_STEP]
     tall, wide = height // _STEP, width // _STEP
     best, edge = 0.0, (0.0, 0.0)
+    if min(tall, wide) < _SMALLEST:
+        return np.zeros(image.shape, np.bool_)
     for down in np.linspace(0.20, 0.85, 14) * tall:
         for across in np.linspace(0.15, 0.85, 15) * wide:
             drop = _drop_across(small, down, across)
