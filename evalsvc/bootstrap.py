@@ -1,7 +1,9 @@
 """The composition root: the one place that turns settings into parts and puts the parts together."""
 
 import fcntl
+import ipaddress
 import logging
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,8 +72,23 @@ def make_executor(settings: Settings) -> Executor:
         settings.instance,
         pod_base_image=settings.pod_base_image,
         runtime=settings.runtime,
-        netcheck_targets=[f"{settings.host}:{settings.port}"],
+        netcheck_targets=_service_addresses(settings),
     )
+
+
+def _service_addresses(settings: Settings) -> list[str]:
+    """Where this service listens, as seen from elsewhere: a container's loopback is its own and proves nothing."""
+    host = settings.host if settings.host not in {"", "0.0.0.0", "::"} else socket.gethostname()  # noqa: S104
+    try:
+        found = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    addresses = {ipaddress.ip_address(str(address[0]).partition("%")[0]) for *_, address in found}
+    return [
+        f"[{address}]:{settings.port}" if address.version == 6 else f"{address}:{settings.port}"
+        for address in sorted(addresses, key=str)
+        if not address.is_loopback
+    ]
 
 
 def make_resolver(settings: Settings) -> ImageResolver:

@@ -4,16 +4,24 @@ File names inside a job are an HMAC under the attempt's key; here they are turne
 read here, in the service, after the submission is dead, and never go anywhere near a job.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from evalsvc.domain.dataset import Split
+from evalsvc.domain.labels import LabelTable
 from evalsvc.domain.predictions import Prediction, parse_predictions
 from evalsvc.domain.submission import Kind
 from evalsvc.executors.base import JobSpec, Limits
 from evalsvc.pod.naming import staged_name
-from evalsvc.scoring.report import SCORER_VERSION, score_clinical, score_split
+from evalsvc.scoring.report import (
+    SCORER_VERSION,
+    density_predictions,
+    endpoints_to_json,
+    score_clinical,
+    score_split,
+)
 from evalsvc.store import sealing
 
 SPLITS: Final = {Kind.TRIAL: (Split.SAMPLE,), Kind.EVALUATION: (Split.PUBLIC, Split.PRIVATE)}
@@ -72,11 +80,24 @@ def score(data: Path, assignment: Assignment, predictions: bytes) -> dict[str, A
     found = read_predictions(data, assignment, predictions)
     version = assignment.dataset_version
     parts = {split: (sealing.load_labels(data, version, split), found[split]) for split in found}
-    together = score_clinical(list(parts.values()))
     return {
         "schema_version": 1,
         "scorer_version": SCORER_VERSION,
         "private": score_split(*parts[Split.PRIVATE]).to_json(),
         "public": score_split(*parts[Split.PUBLIC]).to_json(),
-        "both": {"endpoints": {name: endpoint.to_json() for name, endpoint in together.items()}},
+        "both": _clinical(list(parts.values())),
+    }
+
+
+def _clinical(parts: Sequence[tuple[LabelTable, Mapping[str, Prediction]]]) -> dict[str, Any]:
+    """The clinical endpoints on all parts together, the density comparators beside the model."""
+    densities = [density_predictions(labels) for labels, _ in parts]
+    common = [name for name in densities[0] if all(name in density for density in densities)]
+    comparators = {
+        name: score_clinical([(labels, d[name]) for (labels, _), d in zip(parts, densities, strict=True)])
+        for name in common
+    }
+    return {
+        "endpoints": endpoints_to_json(score_clinical(parts)),
+        "comparators": {name: {"endpoints": endpoints_to_json(found)} for name, found in comparators.items()},
     }

@@ -101,14 +101,20 @@ def logs(submission_id: Id, as_json: Json = False) -> None:
         say_json(log.model_dump(mode="json")) if as_json else write(log.text)
 
 
-def report(submission_id: Id, as_json: Json = False) -> None:
+def report(
+    submission_id: Id,
+    full: Annotated[
+        bool, typer.Option("--full", help="Every table: endpoints and agreement of each split.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Show the score report of a submission."""
     from evalsvc.cli import submission
     from evalsvc.cli.console import say_json
 
     with _service() as client:
         found = client.report(submission_id)
-        say_json(found.model_dump(mode="json")) if as_json else submission.show_report(found)
+        say_json(found.model_dump(mode="json")) if as_json else submission.show_report(found, full)
 
 
 def quota(as_json: Json = False) -> None:

@@ -78,11 +78,16 @@ def show_split(report: Report) -> None:
     from evalsvc.cli.console import say
 
     say(f"{report['split']} split, {report['images']} images\n")
+    show_scales(report)
+    show_endpoints({"model": report, **report["comparators"]})
+    _show_agreement(report["agreement"])
+
+
+def show_scales(report: Report) -> None:
+    """The model against the label, on each scale that the labels have."""
     for scale in SCALES:
         if report[scale]:
             _show_scale(scale, report)
-    show_endpoints({"model": report, **report["comparators"]})
-    _show_agreement(report["agreement"])
 
 
 def _show_scale(scale: str, report: Report) -> None:

@@ -93,16 +93,27 @@ def show_leaderboard(board: Leaderboard) -> None:
         say("Nobody has a score yet.")
 
 
-def show_report(found: ReportView) -> None:
-    """The score report."""
-    from evalsvc.cli.report_tables import show_evaluation
+def show_report(found: ReportView, full: bool = False) -> None:
+    """The score report: what a researcher looks at first, or with `full` every table."""
+    from evalsvc.cli.score import show_endpoints, show_scales, show_split
 
     if found.notice:
         note(found.notice)
     say(f"{found.id}  {found.image}  {_short(found.digest)}")
     say(f"team {found.team}, scored {_time(found.scored_at)} UTC")
     say(f"data {found.dataset.name} {found.dataset.version[:12]}" + (" (synthetic)" * found.dataset.synthetic))
-    show_evaluation(found.report)
+    for split in ("private", "public"):
+        say("")
+        if full:
+            show_split(found.report[split])
+        else:
+            say(f"{split} split, {found.report[split]['images']} images\n")
+            show_scales(found.report[split])
+    both = found.report["both"]
+    say("both splits together\n")
+    show_endpoints({"model": both, **both["comparators"]})
+    if not full:
+        note(f"Each split's endpoints and the agreement tables: evalsvc report {found.id} --full")
 
 
 def watch(client: Client, view: SubmissionView, as_json: bool) -> None:
