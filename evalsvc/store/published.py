@@ -94,7 +94,7 @@ def is_synthetic(source: Path, digests: Mapping[str, str]) -> bool:
     """Whether the marker vouches for every one of these label files.  Without that, the data count as real."""
     try:
         marked = json.loads(read_file(source / SYNTHETIC_MARKER))["labels"]
-    except (UnusableFile, ValueError, LookupError, TypeError):
+    except (UnusableFile, ValueError, LookupError, TypeError, RecursionError):
         return False
     return isinstance(marked, dict) and all(marked.get(name) == digest for name, digest in digests.items())
 

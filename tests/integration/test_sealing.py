@@ -210,6 +210,7 @@ def test_the_marker_makes_a_data_set_synthetic_and_another_version(
         "{}",
         "[]",
         "null",
+        "[" * 100_000,
         '{"labels": []}',
         '{"labels": {}}',
         '{"labels": {"CSAW-M_test.csv": "OWN"}}',
