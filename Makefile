@@ -4,7 +4,7 @@ BIN := .venv/bin
 ARGS ?=
 KEEP ?=
 
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo test lint format bench docs clean
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -34,6 +34,9 @@ format: setup ## format the code
 
 bench: setup ## benchmarks, each ends in its ratio (ARGS=name runs one)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: setup ## write docs/cli.md anew from the commands
+	$(BIN)/python -m typer evalsvc.cli.app utils docs --name evalsvc --output docs/cli.md
 
 clean: ## remove what the targets made
 	rm -rf .venv .demo .bench .mypy_cache .ruff_cache .pytest_cache

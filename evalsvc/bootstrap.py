@@ -16,8 +16,7 @@ import structlog
 from evalsvc.admission import Admission, AdmissionRules, refuse_unsafe
 from evalsvc.config import Settings, load_settings
 from evalsvc.domain.errors import NotFound, Unavailable
-from evalsvc.evaluation import RunLimits
-from evalsvc.executors.base import Executor, ImageResolver, Limits
+from evalsvc.executors.base import Executor, ImageResolver, Limits, RunLimits
 from evalsvc.registry.image_policy import ImagePolicy
 from evalsvc.store.datasets import current_dataset
 from evalsvc.store.migrate import check

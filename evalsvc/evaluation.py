@@ -5,7 +5,7 @@ read here, in the service, after the submission is dead, and never go anywhere n
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from evalsvc.domain.dataset import Split
 from evalsvc.domain.labels import LabelTable
 from evalsvc.domain.predictions import Prediction, parse_predictions
 from evalsvc.domain.submission import Kind
-from evalsvc.executors.base import JobSpec, Limits
+from evalsvc.executors.base import JobSpec, RunLimits
 from evalsvc.pod.naming import staged_name
 from evalsvc.scoring.report import (
     SCORER_VERSION,
@@ -37,17 +37,6 @@ class Assignment:
     digest: str
     dataset_version: str
     name_key: bytes
-
-
-@dataclass(frozen=True)
-class RunLimits:
-    """The limits of an evaluation, and how long (seconds) a trial may take instead."""
-
-    limits: Limits
-    trial_wall_time: float
-
-    def of(self, kind: Kind) -> Limits:
-        return replace(self.limits, wall_time=self.trial_wall_time) if kind is Kind.TRIAL else self.limits
 
 
 def job_spec(data: Path, assignment: Assignment, limits: RunLimits) -> JobSpec:

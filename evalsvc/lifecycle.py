@@ -17,6 +17,9 @@ MISSING_GRACE = timedelta(seconds=10)
 QUEUE_PATIENCE = timedelta(days=7)
 """How long an attempt may wait for its turn."""
 
+SCORING_PATIENCE = timedelta(days=1)
+"""How long predictions wait for a scorer that cannot score, before the evaluation is given back."""
+
 
 @dataclass(frozen=True)
 class AttemptRow:

@@ -7,13 +7,14 @@ or a crash between two steps harmless: whoever comes second finds the row change
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from evalsvc.domain.submission import EXPLANATIONS, Cause, Kind, State
 from evalsvc.evaluation import Assignment
+from evalsvc.lifecycle import SCORING_PATIENCE
 from evalsvc.scoring.report import SCORER_VERSION
 from evalsvc.store import scores, submissions
 from evalsvc.store.session import Store
@@ -22,8 +23,6 @@ from evalsvc.store.tables import Attempt, Submission
 
 _RUNNING = {Kind.TRIAL: State.TRIAL_RUNNING, Kind.EVALUATION: State.RUNNING}
 _WAITING = {Kind.TRIAL: State.TRIAL_QUEUED, Kind.EVALUATION: State.QUEUED}
-SCORING_PATIENCE = timedelta(days=1)
-"""How long predictions wait for a scorer that cannot score, before the evaluation is given back."""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from evalsvc import evaluation
 from evalsvc.admission import refuse_unsafe
 from evalsvc.domain.errors import Conflict, DatasetError, ImageRefused, JobFailed, PredictionsError, Unavailable
 from evalsvc.domain.submission import EXPLANATIONS, Cause, Kind
-from evalsvc.evaluation import RunLimits
-from evalsvc.executors.base import Executor, Observation
+from evalsvc.executors.base import Executor, Observation, RunLimits
 from evalsvc.lifecycle import Action, AttemptRow, Collect, Create, Delete, Fail, Queue, Wait, decide
 from evalsvc.settlement import Evidence, Settlement, assignment_of
 from evalsvc.store import submissions

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -18,8 +18,7 @@ from evalsvc.api.schemas import (
 from evalsvc.domain.disclosure import StateChange, shown_at, visible_history
 from evalsvc.domain.errors import NotFound
 from evalsvc.domain.submission import State
-from evalsvc.lifecycle import QUEUE_PATIENCE, STAGING_GRACE
-from evalsvc.settlement import SCORING_PATIENCE
+from evalsvc.lifecycle import QUEUE_PATIENCE, SCORING_PATIENCE, STAGING_GRACE
 from evalsvc.store import quota, scores, submissions
 from evalsvc.store.datasets import current_dataset
 from evalsvc.store.tables import Dataset, Score, Submission, Team
@@ -147,7 +146,3 @@ def _ranked(best: list[Score], rules: ViewRules) -> list[LeaderboardRow]:
         )
         for score, headline in zip(best, headlines, strict=True)
     ]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)

@@ -6,14 +6,14 @@ process, after a crash.  Nothing is remembered in memory that is not also a labe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 
 from evalsvc.domain.image import ResolvedImage as ResolvedImage
-from evalsvc.domain.submission import Cause
+from evalsvc.domain.submission import Cause, Kind
 
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
@@ -32,6 +32,18 @@ class Limits:
     tmp: int = 2 * GIB
     shm: int = 2 * GIB
     predictions: int = 4 * MIB
+
+
+@dataclass(frozen=True)
+class RunLimits:
+    """The limits of an evaluation, and how long (seconds) a trial may take instead."""
+
+    limits: Limits
+    trial_wall_time: float
+
+    def of(self, kind: Kind) -> Limits:
+        """The limits of a run of this kind."""
+        return replace(self.limits, wall_time=self.trial_wall_time) if kind is Kind.TRIAL else self.limits
 
 
 @dataclass(frozen=True)

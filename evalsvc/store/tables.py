@@ -8,6 +8,7 @@ from sqlalchemy import (
     JSON,
     DateTime,
     Dialect,
+    Double,
     Enum,
     ForeignKey,
     Index,
@@ -37,7 +38,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=UTC)
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 _CONSTRAINT_NAMES = {
@@ -187,7 +190,7 @@ class Score(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     submission_id: Mapped[str] = mapped_column(ForeignKey("submission.id"))
     scorer_version: Mapped[str] = mapped_column(String(32))
-    headline: Mapped[float | None]
+    headline: Mapped[float | None] = mapped_column(Double)
     report: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
     submission: Mapped[Submission] = relationship(lazy="joined")

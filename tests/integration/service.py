@@ -9,8 +9,7 @@ from pathlib import Path
 
 from evalsvc.admission import Admission, AdmissionRules
 from evalsvc.domain.submission import State
-from evalsvc.evaluation import RunLimits
-from evalsvc.executors.base import Limits
+from evalsvc.executors.base import Limits, RunLimits
 from evalsvc.executors.process import FolderImages, ProcessExecutor
 from evalsvc.registry.image_policy import ImagePolicy
 from evalsvc.store import submissions
