@@ -35,7 +35,7 @@ def pectoral_mask(image: np.ndarray, breast: np.ndarray) -> np.ndarray:
     """The muscle: of many triangles at the breast's upper left, the one whose slanted edge is the sharpest."""
     left, top, width, height = cv2.boundingRect(breast.astype(np.uint8))
     mask = np.zeros(image.shape, np.uint8)
-    if min(width, height) < 8:
+    if min(width, height) < 40:
         return mask > 0
     small = cv2.blur(image, (9, 9)).astype(np.float32)[top::4, left::4]
     edges = [

@@ -83,6 +83,7 @@ def try_(  # noqa: PLR0913 - one parameter per option is how typer reads them
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run an image on sample images exactly as the service does, and say whether it follows the contract."""
+    import signal
     from dataclasses import replace
 
     from evalsvc.cli import errors, trial_view
@@ -90,6 +91,8 @@ def try_(  # noqa: PLR0913 - one parameter per option is how typer reads them
     from evalsvc.executors.base import Limits
     from evalsvc.trial.session import Request
 
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(end, signal.default_int_handler)  # as Ctrl-C: the containers have to go
     limits = replace(Limits(), memory=parse_size(memory), cpus=cpus, wall_time=parse_duration(timeout))
     report = _try(Request(target, data, images, limits, gpus, build_network), executor)
     if keep_output and report.outcome.written:
@@ -115,8 +118,12 @@ def _try(request: "Request", kind: ExecutorKind) -> "Report":
         prepared = prepare(parts, request, samples)
         if parts.executor.isolated and not prepared.trial.limits.gpus:
             console.note(NO_GPU)
-        with trial_view.live() as watch:
-            outcome, peak = run(parts, prepared, watch)
+        try:
+            with trial_view.live() as watch:
+                outcome, peak = run(parts, prepared, watch)
+        except KeyboardInterrupt:
+            console.note("Stopped; nothing of the trial is left behind.")
+            raise
         origin = f"from {request.data}" if request.data else "made up"
         return trial_view.Report(prepared, outcome, origin, parts.executor.name, parts.executor.isolated, peak)
 

@@ -31,9 +31,11 @@ ADVICE: Final[dict[Cause, str]] = {
     Cause.NO_PREDICTIONS: "Write Filename,Score to /output/predictions.csv before the program ends.",
     Cause.INVALID_PREDICTIONS: "Correct what writes the file; --keep-output FILE keeps it for you to look at.",
     Cause.OUTPUT_TOO_LARGE: "Write nothing to /output but predictions.csv, one row per image.",
-    Cause.INFRASTRUCTURE: "This is not your model's fault: check the Docker engine and try again.",
+    Cause.INFRASTRUCTURE: "Check the Docker engine (`docker info`) and try again.",
 }
 """What a researcher can do about each cause on her own machine, where nothing is sealed."""
+
+WHAT: Final = EXPLANATIONS | {Cause.INFRASTRUCTURE: "It could not be run here, which says nothing about the model"}
 
 # What a terminal would obey, or cannot show; a tab and a line break are meant.
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -94,14 +96,15 @@ def verdict(report: Report) -> str:
     if outcome.cause is None:
         return f"ok: {OK}"
     known = f" ({outcome.detail})" if outcome.detail else ""
-    return f"{outcome.cause}: {EXPLANATIONS[outcome.cause].rstrip('.')}{known}. {ADVICE[outcome.cause]}"
+    return f"{outcome.cause}: {WHAT[outcome.cause].rstrip('.')}{known}. {ADVICE[outcome.cause]}"
 
 
 def show(report: Report) -> None:
     """The whole report as text."""
-    _show_log(report.outcome.log)
-    _show_predictions(report)
-    console.say(_facts(report))
+    if report.outcome.cause is not Cause.INFRASTRUCTURE:
+        _show_log(report.outcome.log)
+        _show_predictions(report)
+        console.say(_facts(report))
     console.say(verdict(report))
 
 
