@@ -23,7 +23,18 @@ DEFAULT_DOCKER_HOST: Final = "unix:///var/run/docker.sock"
 CONFLICT: Final = 409
 """The name is taken, or the container is in another state than the request needs."""
 
-__all__ = ["CONFLICT", "APIError", "Engine", "ImageNotFound", "Missing", "Watch", "reaching", "streaming"]
+__all__ = [
+    "CONFLICT",
+    "APIError",
+    "Engine",
+    "ImageNotFound",
+    "Missing",
+    "Watch",
+    "answering",
+    "reaching",
+    "require",
+    "streaming",
+]
 
 
 @contextmanager
@@ -138,3 +149,29 @@ class Watch:
             self._changed.set()
             for _ in events:
                 self._changed.set()
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """An answer of the engine that nobody expected is a fault of the installation, said in its own words."""
+    try:
+        yield
+    except APIError as error:
+        raise Unavailable(f"The Docker engine refused a request: {error.explanation or error}") from error
+
+
+def require(facts: dict[str, Any], runtime: str) -> None:
+    """Raise `Unavailable` for an engine that would ignore a limit without a word."""
+    missing = [name for name in ("MemoryLimit", "PidsLimit", "CpuCfsQuota") if not facts.get(name)]
+    if missing:
+        raise Unavailable(
+            f"This Docker engine cannot enforce {', '.join(missing)} (see `docker info`), so no submission may "
+            "run on it. Use an engine with control groups."
+        )
+    if not any("name=seccomp" in option for option in facts.get("SecurityOptions") or ()):
+        raise Unavailable("This Docker engine has no seccomp profile (see `docker info`); turn its default on.")
+    if runtime and runtime not in facts["Runtimes"]:
+        known = ", ".join(sorted(facts["Runtimes"]))
+        raise Unavailable(
+            f"The Docker engine has no runtime {runtime!r}; it has {known}. Correct the setting runtime."
+        )

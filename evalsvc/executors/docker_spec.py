@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 
@@ -268,6 +269,15 @@ DEFAULT_UNREACHABLE: Final = (
     "[2606:4700:4700::1111]:443",
 )
 """The cloud's metadata service, a public address, a DNS server, the same by IPv6."""
+
+
+def bridge_targets(networks: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Where this machine would answer a container on the engine's own `networks`: their gateways."""
+    configs = [config for network in networks for config in network["IPAM"]["Config"] or ()]
+    hosts = [config.get("Gateway") or str(next(ip_network(config["Subnet"]).hosts())) for config in configs]
+    named = [f"[{host}]" if ":" in host else host for host in hosts]
+    return tuple(f"{host}:{port}" for host in named for port in (22, 80, 2375))
+
 
 STAGE_TIME: Final = 900.0
 """Seconds after which a stage step that does not end is given up."""

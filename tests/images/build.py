@@ -11,10 +11,10 @@ DOCKERFILE = f'FROM {BASE}\nCOPY . /app\nENTRYPOINT ["python", "-u", "/app/predi
 HERE = Path(__file__).parent
 
 
-def behaviour(folder: Path, name: str) -> Path:
-    """Make `folder` a submission that behaves as `name` (a function of `behaviours`)."""
+def behaviour(folder: Path, name: str, program: str = "behaviours.py") -> Path:
+    """Make `folder` a submission that behaves as `name` (a function of `program`)."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "predict.py").write_text((HERE / "behaviours.py").read_text())
+    (folder / "predict.py").write_text((HERE / program).read_text())
     (folder / "behaviour.txt").write_text(name)
     return folder
 

@@ -71,12 +71,10 @@ class Place:
         made = behaviour(self.folder / "submissions" / name, name)
         return self.resolver().resolve(build(made, name) if self.kind == "docker" else str(made)).digest
 
-    def probe(self, program: Path, dockerfile: str = DOCKERFILE) -> str:
-        """The digest of a submission that runs `program`."""
-        made = self.folder / "submissions" / program.stem
-        made.mkdir(parents=True, exist_ok=True)
-        (made / "predict.py").write_text(program.read_text())
-        return self.resolver().resolve(build(made, program.stem, dockerfile)).digest
+    def greedy(self, name: str, dockerfile: str = DOCKERFILE) -> str:
+        """The digest of a submission that is greedy for `name`."""
+        made = behaviour(self.folder / "submissions" / f"greedy-{name}", name, "greedy.py")
+        return self.resolver().resolve(build(made, f"greedy-{name}", dockerfile)).digest
 
     def spec(
         self, image: str, *, splits: tuple[str, ...] = ("private",), limits: Limits = LIMITS, key: bytes = b""
