@@ -95,7 +95,8 @@ def verdict(report: Report) -> str:
     outcome = report.outcome
     if outcome.cause is None:
         return f"ok: {OK}"
-    known = f" ({outcome.detail})" if outcome.detail else ""
+    told = outcome.detail and outcome.cause is not Cause.NO_PREDICTIONS  # whose detail says the same again
+    known = f" ({outcome.detail.rstrip('.')})" if told else ""
     return f"{outcome.cause}: {WHAT[outcome.cause].rstrip('.')}{known}. {ADVICE[outcome.cause]}"
 
 

@@ -60,7 +60,7 @@ def run_trial(executor: Executor, trial: Trial, watch: Watch) -> Outcome:
     """
     with tempfile.TemporaryDirectory(prefix="evalsvc-try-") as folder:
         source = Path(folder)
-        source.chmod(0o755)  # the stage step is another user
+        source.chmod(0o755)  # an engine that remaps users reads it as somebody else
         images = seal_samples(trial.samples, source)
         spec = JobSpec(
             trial.attempt_id, trial.image, source, (Split.SAMPLE,), secrets.token_bytes(32), trial.limits
