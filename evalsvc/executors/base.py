@@ -68,6 +68,8 @@ class JobSpec:
 
 
 class Phase(StrEnum):
+    """WAITING is a job whose `create` did not come to its end, as after a crash: call it again, it goes on."""
+
     WAITING = "waiting"
     STAGING = "staging"
     RUNNING = "running"

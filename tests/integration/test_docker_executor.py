@@ -14,7 +14,7 @@ from evalsvc.domain.submission import Cause
 from evalsvc.executors.base import Phase
 from evalsvc.executors.docker import DockerExecutor
 from evalsvc.executors.docker_images import DockerImages
-from evalsvc.executors.docker_spec import Plan, Role, Site, labels, submission_request
+from evalsvc.executors.docker_spec import ContainerRequest, Plan, Role, Site, labels, submission_request
 from evalsvc.executors.spec_hash import spec_hash
 from tests.images.jobs import LIMITS, Place
 
@@ -163,6 +163,26 @@ def test_a_submission_that_was_not_made_in_time_is_made_later(place: Place, api:
     api.remove_container(f"ev-{spec.attempt_id}-submission", force=True)
     place.executor = place.another()
     assert place.until(spec, {Phase.FINISHED}).cause is None
+    assert place.executor.harvest(spec.attempt_id).count(b"\n") == 6
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_an_interrupted_create_is_completed_by_the_next(place: Place, role: Role) -> None:
+    class Interrupted(DockerExecutor):
+        def _ensure(self, request: ContainerRequest, start: bool) -> None:
+            if request.name.endswith(role):
+                raise KeyboardInterrupt
+            super()._ensure(request, start)
+
+    spec = place.spec(place.image("honest"))
+    interrupted = Interrupted(place.instance)
+    place.executors.append(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.create(spec)
+    seen = place.seen(spec)
+    expected = {Role.HOLDER: None, Role.STAGE: Phase.WAITING, Role.SUBMISSION: Phase.STAGING}
+    assert (seen and seen.phase) == expected[role]
+    assert place.finish(spec).cause is None
     assert place.executor.harvest(spec.attempt_id).count(b"\n") == 6
 
 

@@ -58,6 +58,20 @@ def test_a_submission_whose_keeper_is_killed_is_our_fault_and_is_ended_by_delete
     assert start_tick(submission["pid"]) != submission["tick"]
 
 
+def test_an_interrupted_create_is_completed_by_the_next(place: Place) -> None:
+    class Interrupted(ProcessExecutor):
+        def _launch(self, folder: Path, key: bytes) -> None:
+            raise KeyboardInterrupt
+
+    spec = place.spec(place.image("honest"))
+    with pytest.raises(KeyboardInterrupt):
+        Interrupted(place.folder / "state").create(spec)
+    seen = place.seen(spec)
+    assert seen is not None
+    assert seen.phase is Phase.WAITING
+    assert place.finish(spec).cause is None
+
+
 def test_the_submission_is_told_nothing_of_the_service(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVALSVC_TOKEN", "secret")
     spec = place.spec(program(place, "import os\nprint(sorted(os.environ))\n"))
