@@ -78,6 +78,7 @@ def synthesize(  # noqa: PLR0913 - one parameter per option is how typer works
     from evalsvc.imaging.parallel import run_all
     from evalsvc.imaging.phantom import writing
     from evalsvc.imaging.phantom.cases import StandIn
+    from evalsvc.imaging.phantom.drawing import draw
 
     splits = _chosen_splits(split)
     extent = writing.Extent(splits, dicom, not no_preprocess)
@@ -86,7 +87,7 @@ def synthesize(  # noqa: PLR0913 - one parameter per option is how typer works
         tasks = writing.prepare(directory, StandIn(seed, images), extent)
         bar.update(shown, description="images", total=len(tasks))
         drawn = 0
-        for new in run_all(writing.draw, tasks, jobs or os.cpu_count() or 1):
+        for new in run_all(draw, tasks, jobs or os.cpu_count() or 1):
             drawn += new
             bar.advance(shown)
     counts = {name.value: sum(task.split is name for task in tasks) for name in splits}

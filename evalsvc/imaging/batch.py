@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from evalsvc.domain.errors import EvalsvcError, ImageError, InputError
 from evalsvc.domain.labels import LATERALITIES, PHOTOMETRIC_INTERPRETATIONS, LabelRow, LabelTable
-from evalsvc.imaging.dicom import Header, read_dicom
+from evalsvc.imaging.header import Header
 from evalsvc.imaging.png import encode_png, read_png16, write_whole
 from evalsvc.imaging.preprocess import DEFAULT_REMOVAL, ImageMetadata, TextRemoval, preprocess
 from evalsvc.imaging.raw import resize_to_raw
@@ -109,7 +109,12 @@ def process(task: Task) -> Outcome:
 
 def read_original(path: Path) -> tuple[NDArray[np.uint16], Header]:
     """Step 1: the 16-bit raw image of an original, and what its header says (a PNG's says nothing)."""
-    stored, header = (read_png16(path), Header()) if path.suffix.lower() == ".png" else read_dicom(path)
+    if path.suffix.lower() == ".png":
+        return resize_to_raw(read_png16(path)), Header()
+    # A folder of PNGs does not need pydicom, which takes longer to import than 20 images to preprocess.
+    from evalsvc.imaging.dicom import read_dicom
+
+    stored, header = read_dicom(path)
     return resize_to_raw(stored), header
 
 

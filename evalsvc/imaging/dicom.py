@@ -1,6 +1,5 @@
 """Reading one DICOM file: its stored pixels, and the four facts of its header that the preprocessing needs."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from evalsvc.domain.errors import ImageError
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a DICOM header says, as far as it says it."""
-
-    laterality: str | None = None
-    window_center: float | None = None
-    window_width: float | None = None
-    photometric_interpretation: str | None = None
+from evalsvc.imaging.header import Header
 
 
 def read_dicom(path: Path) -> tuple[NDArray[np.uint16], Header]:

@@ -11,7 +11,8 @@ from pydicom.uid import JPEGLSLossless, RLELossless
 
 from evalsvc.domain.dataset import Split
 from evalsvc.domain.errors import ImageError
-from evalsvc.imaging.dicom import Header, read_dicom
+from evalsvc.imaging.dicom import read_dicom
+from evalsvc.imaging.header import Header
 from evalsvc.imaging.phantom.cases import StandIn, draw_women
 from evalsvc.imaging.phantom.full_size import encode_dicom, enlarge
 from evalsvc.imaging.phantom.render import render

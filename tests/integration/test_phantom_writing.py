@@ -16,9 +16,10 @@ from evalsvc.domain.labels import read_labels
 from evalsvc.imaging.density import breast_mask, measure_density, pectoral_mask
 from evalsvc.imaging.parallel import run_all
 from evalsvc.imaging.phantom.cases import StandIn, draw_women
+from evalsvc.imaging.phantom.drawing import draw
 from evalsvc.imaging.phantom.render import render
 from evalsvc.imaging.phantom.streams import Stream, stream
-from evalsvc.imaging.phantom.writing import Extent, draw, prepare
+from evalsvc.imaging.phantom.writing import Extent, prepare
 from evalsvc.imaging.png import read_png16
 from evalsvc.imaging.preprocess import preprocess
 

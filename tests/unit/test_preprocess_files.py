@@ -11,7 +11,7 @@ import pytest
 from evalsvc.domain.errors import ImageError, InputError
 from evalsvc.domain.labels import LabelRow, LabelTable
 from evalsvc.imaging.batch import Destination, plan, resolve
-from evalsvc.imaging.dicom import Header
+from evalsvc.imaging.header import Header
 from evalsvc.imaging.overrides import read_overrides
 from evalsvc.imaging.png import encode_png, read_png16, write_whole
 from evalsvc.imaging.preprocess import DEFAULT_REMOVAL, ImageMetadata, TextRemoval

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from evalsvc.domain.dataset import Split
 from evalsvc.domain.labels import LabelRow, LabelTable
 from evalsvc.imaging.phantom import experts
 from evalsvc.imaging.phantom.anatomy import Anatomy, draw_anatomy, measure_like_libra
 from evalsvc.imaging.phantom.endpoints import PUBLISHED, Endpoints, choose_cases
-from evalsvc.imaging.phantom.streams import Stream, latents, stream
+from evalsvc.imaging.phantom.streams import Stream, stream
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def draw_women(stand_in: StandIn, split: Split) -> Women:
     """All women of a split, with their labels."""
     published = PUBLISHED[split]
     plan = published.scaled(published.images if stand_in.images is None else stand_in.images)
-    latent = latents(stand_in.seed, split, plan.images)
+    latent = _latents(stand_in.seed, split, plan.images)
     endpoints = choose_cases(latent, plan.cases, stream(stand_in.seed, split, Stream.ENDPOINTS))
     marks = _draw_marks(latent, split, stream(stand_in.seed, split, Stream.EXPERTS))
     anatomies, rows = [], []
@@ -85,3 +86,9 @@ def _row(
         dense_area=libra.dense_area,
         breast_area=libra.breast_area,
     )
+
+
+def _latents(seed: int, split: Split, images: int) -> NDArray[np.float64]:
+    """Each image's masking potential: standard normal, spread evenly over its quantiles, in random order."""
+    order = stream(seed, split, Stream.LATENT).permutation(images)
+    return np.asarray(norm.ppf((order + 0.5) / images), dtype=np.float64)

@@ -5,8 +5,6 @@ from typing import Final
 
 import numpy as np
 from numpy.random import Generator, SeedSequence
-from numpy.typing import NDArray
-from scipy.stats import norm
 
 from evalsvc.domain.dataset import Split
 
@@ -28,9 +26,3 @@ class Stream(IntEnum):
 def stream(seed: int, split: Split, purpose: Stream, index: int = 0) -> Generator:
     """The generator for one purpose, of one image where `index` counts images."""
     return np.random.default_rng(SeedSequence(seed, spawn_key=(_SPLITS[split], int(purpose), index)))
-
-
-def latents(seed: int, split: Split, images: int) -> NDArray[np.float64]:
-    """Each image's masking potential: standard normal, spread evenly over its quantiles, in random order."""
-    order = stream(seed, split, Stream.LATENT).permutation(images)
-    return np.asarray(norm.ppf((order + 0.5) / images), dtype=np.float64)

@@ -1,23 +1,17 @@
-"""The stand-in on disk, in the published layout: labels first, then image after image in any process."""
+"""The stand-in on disk, in the published layout: first the labels; the images are tasks for `drawing`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from evalsvc.domain.dataset import Split
 from evalsvc.domain.labels import write_labels
 from evalsvc.imaging.phantom import provenance
-from evalsvc.imaging.phantom.anatomy import Anatomy
 from evalsvc.imaging.phantom.cases import StandIn, Women, draw_women
-from evalsvc.imaging.phantom.full_size import encode_dicom, enlarge
-from evalsvc.imaging.phantom.render import render
+from evalsvc.imaging.phantom.drawing import Task
 from evalsvc.imaging.phantom.streams import Stream, stream
-from evalsvc.imaging.png import encode_png, write_whole
-from evalsvc.imaging.preprocess import preprocess
+from evalsvc.imaging.png import write_whole
 
 FOLDS: Final = 5
 
@@ -29,17 +23,6 @@ class Extent:
     splits: tuple[Split, ...] = (Split.TRAIN, Split.PUBLIC, Split.PRIVATE)
     dicom: int = 0
     preprocessed: bool = True
-
-
-@dataclass(frozen=True)
-class Task:
-    """One image to be drawn; picklable.  `targets` maps a kind (raw, preprocessed, dicom) to a file."""
-
-    seed: int
-    split: Split
-    index: int
-    anatomy: Anatomy
-    targets: tuple[tuple[str, Path], ...]
 
 
 def prepare(root: Path, stand_in: StandIn, extent: Extent) -> list[Task]:
@@ -60,23 +43,6 @@ def prepare(root: Path, stand_in: StandIn, extent: Extent) -> list[Task]:
             (root / "images" / kind / women.split.value).mkdir(parents=True, exist_ok=True)
     provenance.record(root, known, drawn)
     return [task for women in drawn for task in _tasks(root, women, stand_in.seed, extent)]
-
-
-def draw(task: Task) -> bool:
-    """Draw one image and write what is missing of it.  Returns whether anything was."""
-    missing = [(kind, path) for kind, path in task.targets if not path.exists()]
-    if not missing:
-        return False
-    raw = render(task.anatomy, stream(task.seed, task.split, Stream.PIXELS, task.index))
-    for kind, path in missing:
-        write_whole(path, _encoded(kind, raw, task.anatomy, path.stem))
-    return True
-
-
-def _encoded(kind: str, raw: NDArray[np.uint16], anatomy: Anatomy, name: str) -> bytes:
-    if kind == "dicom":
-        return encode_dicom(enlarge(raw), anatomy.metadata, name)
-    return encode_png(raw if kind == "raw" else preprocess(raw, anatomy.metadata))
 
 
 def _kinds(extent: Extent) -> list[str]:
