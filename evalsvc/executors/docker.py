@@ -184,8 +184,11 @@ class DockerExecutor:
                 raise _other_spec(attempt_id)
 
     def _volume(self, name: str, options: dict[str, str], marks: dict[str, str]) -> None:
+        """Create a volume, or adopt the one of that name; the engine does not mind if that one has no limits."""
         with reaching():
-            self._engine.api.create_volume(name, driver="local", driver_opts=options, labels=marks)
+            made = self._engine.api.create_volume(name, driver="local", driver_opts=options, labels=marks)
+        if made["Options"] != options or made["Labels"] != marks:
+            raise Conflict(f"There is a volume {name} that is not ours. Remove it with `docker volume rm {name}`.")
 
     def _ensure(self, request: ContainerRequest, start: bool) -> None:
         """Create a container, or adopt the one of that name; start it if it never was."""

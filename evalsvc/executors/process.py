@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -137,10 +138,9 @@ class ProcessExecutor:
             read_manifest(spec.source, spec.splits)
         except StageError as error:
             raise DatasetError(f"{spec.source}: {error}. Import the data set again.") from error
-        draft = folder.with_name(f".draft-{os.getpid()}-{folder.name}")
-        shutil.rmtree(draft, ignore_errors=True)
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self._jobs))
         for name in ("input", "output", "tmp"):
-            (draft / name).mkdir(parents=True)
+            (draft / name).mkdir()
         job = {
             "attempt": spec.attempt_id,
             "spec": spec_hash(spec),

@@ -1,6 +1,5 @@
 """A submission that does what the word in behaviour.txt beside it says; `predict.py` of many test images."""
 
-# ruff: noqa: T201 - a submission may print
 import csv
 import os
 import signal

@@ -1,5 +1,4 @@
 """A submission that takes all it can of one thing, named in behaviour.txt; prints one line of JSON."""
-# ruff: noqa: T201 - it is meant to be greedy
 
 import json
 import os

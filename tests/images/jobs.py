@@ -9,6 +9,8 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import docker
+
 from evalsvc.executors.base import MIB, Executor, ImageResolver, JobSpec, Limits, Observation, Phase
 from evalsvc.executors.docker import DockerExecutor
 from evalsvc.executors.docker_images import DockerImages
@@ -44,6 +46,7 @@ class Place:
     instance: str = field(default_factory=lambda: f"test-{uuid.uuid4().hex[:12]}")
     executors: list[Executor] = field(default_factory=list)
     resolvers: list[DockerImages] = field(default_factory=list)
+    attempts: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.source = seal(self.folder / "sealed", {"private": 5, "test": 3})
@@ -80,7 +83,8 @@ class Place:
         self, image: str, *, splits: tuple[str, ...] = ("private",), limits: Limits = LIMITS, key: bytes = b""
     ) -> JobSpec:
         key = key or secrets.token_bytes(32)
-        return JobSpec(f"test-{uuid.uuid4().hex}", image, self.source, splits, key, limits)
+        self.attempts.append(f"test-{uuid.uuid4().hex}")
+        return JobSpec(self.attempts[-1], image, self.source, splits, key, limits)
 
     def finish(self, spec: JobSpec, within: float = 60.0) -> Observation:
         """Create the job and look until it has finished."""
@@ -103,9 +107,19 @@ class Place:
         assert len(found) < 2
         return found[0] if found else None
 
+    def leftovers(self) -> list[str]:
+        """Volumes of jobs of this place; one that was made without labels counts too."""
+        client = docker.from_env()
+        volumes = client.api.volumes()["Volumes"] or []
+        client.close()
+        return [volume["Name"] for volume in volumes if any(name in volume["Name"] for name in self.attempts)]
+
     def close(self) -> None:
-        """Delete every job and close all connections."""
+        """Delete every job, see that nothing is left, and close all connections."""
         for seen in self.executor.observe():
             self.executor.delete(seen.attempt_id)
+        assert self.executor.observe() == []
+        if isinstance(self.executor, DockerExecutor):
+            assert self.leftovers() == []
         for closed in (*self.executors, *self.resolvers):
             closed.close()

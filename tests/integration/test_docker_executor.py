@@ -132,9 +132,10 @@ def test_a_container_that_is_not_as_asked_for_never_starts(
     plan = Plan(spec.attempt_id, spec.image, spec.limits)
     site = Site(place.instance, "", "0:0", 2)
     request = submission_request(site, plan, spec_hash(spec))
-    host = api.create_host_config(**{**request.host, "network_mode": "none", **change})
-    api.create_container(name=request.name, host_config=host, **request.config)
     place.executor.create(spec)
+    api.remove_container(request.name)
+    host = api.create_host_config(**{**request.host, **change})
+    api.create_container(name=request.name, host_config=host, **request.config)
     seen = place.until(spec, {Phase.FINISHED})
     assert seen.cause is Cause.INFRASTRUCTURE
     assert deviation in seen.detail
@@ -145,15 +146,30 @@ def test_another_image_under_the_submission_s_name_never_starts(place: Place, ap
     spec = place.spec(place.image("honest"))
     plan = Plan(spec.attempt_id, place.image("crash"), spec.limits)
     request = submission_request(Site(place.instance, "", "0:0", 2), plan, spec_hash(spec))
-    host = api.create_host_config(**{**request.host, "network_mode": "none"})
+    place.executor.create(spec)
+    api.remove_container(request.name)
+    host = api.create_host_config(**request.host)
     marks = labels(
         Site(place.instance, "", "0:0", 2), replace(plan, image=spec.image), spec_hash(spec), "submission"
     )
     api.create_container(name=request.name, host_config=host, **{**request.config, "labels": marks})
-    place.executor.create(spec)
     seen = place.until(spec, {Phase.FINISHED})
     assert seen.cause is Cause.INFRASTRUCTURE
     assert "image" in seen.detail
+
+
+def test_a_volume_that_is_not_ours_is_not_used(place: Place, api: docker.APIClient) -> None:
+    """One without limits under the right name would let the submission fill the disk."""
+    spec = place.spec(place.image("honest"))
+    name = f"ev-{spec.attempt_id}-output"
+    api.create_volume(name)
+    try:
+        with pytest.raises(Conflict, match=f"docker volume rm {name}"):
+            place.executor.create(spec)
+        assert place.seen(spec) is None
+    finally:
+        api.remove_volume(name)
+        place.executor.delete(spec.attempt_id)
 
 
 def test_a_submission_that_was_not_made_in_time_is_made_later(place: Place, api: docker.APIClient) -> None:
