@@ -61,19 +61,19 @@ def _timed_plain(table: LabelTable, originals: Path, out: Path) -> float:
     cv2.setNumThreads(1)
     start = time.perf_counter()
     for row in table.rows:
-        raw = cv2.imread(str(originals / row.filename), cv2.IMREAD_UNCHANGED)
+        raw = np.asarray(cv2.imread(str(originals / row.filename), cv2.IMREAD_UNCHANGED), np.uint16)
         cv2.imwrite(str(out / row.filename), _plain(raw, row), [cv2.IMWRITE_PNG_COMPRESSION, 1])
     elapsed = time.perf_counter() - start
     cv2.setNumThreads(threads)
     return elapsed
 
 
-def _plain(raw: Any, row: LabelRow) -> Grey:
+def _plain(raw: NDArray[np.uint16], row: LabelRow) -> Grey:
     """The published steps, written down one after the other."""
     assert row.window_center is not None
     assert row.window_width is not None
     if row.laterality == "R":
-        raw = cv2.flip(raw, 1)
+        raw = raw[:, ::-1]
     low, high = row.window_center - row.window_width / 2, row.window_center + row.window_width / 2
     image: Any = ((np.clip(raw.astype(np.float64), low, high) - low) / (high - low) * 255).astype(np.uint8)
     air = int(image.min())
@@ -104,6 +104,6 @@ def _without_text(image: Grey, air: int) -> Grey:
     return image
 
 
-def _largest(image: Grey) -> Any:
+def _largest(image: Grey) -> NDArray[np.int32]:
     contours, _ = cv2.findContours((image > 0).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    return max(contours, key=cv2.contourArea)
+    return np.asarray(max(contours, key=cv2.contourArea), np.int32)

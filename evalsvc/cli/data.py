@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from evalsvc.domain.dataset import Split
     from evalsvc.imaging.batch import Outcome
 
-Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes [default: one per core].")]
+Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Processes; one per core by default.")]
 _SHOWN_FAILURES = 20
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -27,8 +27,10 @@ def register(app: typer.Typer) -> None:
 
 
 def preprocess(  # noqa: PLR0913 - one parameter per option is how typer works
-    raw_dir: Annotated[Path, typer.Argument(help="Folder of originals: DICOM files or 16-bit PNGs.")],
-    out_dir: Annotated[Path, typer.Argument(help="Folder for the 8-bit PNGs; made if needed.")],
+    raw_dir: Annotated[
+        Path, typer.Argument(metavar="RAW_DIR", help="Folder of originals: DICOM files or 16-bit PNGs.")
+    ],
+    out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder for the 8-bit PNGs; made if needed.")],
     labels: Annotated[Path, typer.Option("--labels", help="Label file that names the images.")],
     overrides: Annotated[
         Path | None, typer.Option("--overrides", help="CSV file: Filename;Kernel;Min_area;Max_area;Skip.")
