@@ -1,6 +1,7 @@
 """The composition root: the one place that turns settings into parts and puts the parts together."""
 
 import fcntl
+import hashlib
 import ipaddress
 import logging
 import socket
@@ -68,7 +69,7 @@ def make_executor(settings: Settings) -> Executor:
     from evalsvc.executors.docker import DockerExecutor
 
     return DockerExecutor(
-        settings.instance,
+        settings.instance or hashlib.sha256(str(settings.data.resolve()).encode()).hexdigest()[:12],
         pod_base_image=settings.pod_base_image,
         runtime=settings.runtime,
         netcheck_targets=_service_addresses(settings),
@@ -152,7 +153,13 @@ def running_worker(settings: Settings) -> Iterator["Worker"]:
     from evalsvc.worker import Worker, WorkerRules
 
     store, data = open_store(settings)
-    rules = WorkerRules(run_limits(settings), settings.concurrency, settings.tick, settings.infrastructure_retries)
+    rules = WorkerRules(
+        limits=run_limits(settings),
+        concurrency=settings.concurrency,
+        tick=settings.tick,
+        retries=settings.infrastructure_retries,
+        step=settings.disclosure_step,
+    )
     with _only_worker(data):
         executor = make_executor(settings)
         try:

@@ -34,8 +34,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
 
     executor: Literal["docker", "process"] = "docker"
-    instance: str = "default"
-    """Tells two services on one engine apart."""
+    instance: str = ""
+    """Tells two services on one engine apart; empty: made from the data folder's path."""
     pod_base_image: str = "python:3.11-slim-bookworm"
     """What the trusted stage and collect steps run on."""
     runtime: str | None = None

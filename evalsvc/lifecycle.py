@@ -45,7 +45,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Create:
-    """Dispatched but never seen: make the job exist (again)."""
+    """Dispatched, but never seen or not complete: make the job exist (again)."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def decide(row: AttemptRow, seen: Observation | None, now: datetime) -> Action:
         return Collect() if seen.cause is None else Fail(seen.cause, seen.detail)
     if now > deadline(row):
         return Fail(Cause.INFRASTRUCTURE, f"still {seen.phase} after its deadline: {seen.detail}")
-    return Wait()
+    return Create() if seen.phase is Phase.WAITING else Wait()
 
 
 def deadline(row: AttemptRow) -> datetime:

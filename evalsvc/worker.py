@@ -7,16 +7,17 @@ has been missing from the executor's list.
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
 
 from evalsvc import evaluation
 from evalsvc.admission import refuse_unsafe
+from evalsvc.domain.disclosure import shown_at
 from evalsvc.domain.errors import Conflict, DatasetError, ImageRefused, JobFailed, PredictionsError, Unavailable
 from evalsvc.domain.submission import EXPLANATIONS, Cause, Kind
-from evalsvc.executors.base import Executor, Observation, RunLimits
+from evalsvc.executors.base import NETWORK_REACHABLE, Executor, Observation, RunLimits
 from evalsvc.lifecycle import Action, AttemptRow, Collect, Create, Delete, Fail, Queue, Wait, decide
 from evalsvc.settlement import Evidence, Settlement, assignment_of
 from evalsvc.store import submissions
@@ -27,12 +28,17 @@ from evalsvc.store.tables import Attempt, Submission
 
 @dataclass(frozen=True)
 class WorkerRules:
-    """`concurrency` jobs at a time; `tick` seconds between looks; `retries` after failures of the platform."""
+    """`concurrency` jobs at a time; `tick` seconds between looks; `retries` after failures of the platform.
+
+    `step` (seconds) is the one of `evalsvc.domain.disclosure`: a private run keeps its place until its end is
+    shown, since the start of whatever comes next would tell that end exactly.
+    """
 
     limits: RunLimits
     concurrency: int
     tick: float
     retries: int
+    step: float = 0.0
 
 
 class Worker:
@@ -45,6 +51,7 @@ class Worker:
         self._settlement = Settlement(store, rules.retries, clock)
         self._blobs = Blobs(data / "blobs")
         self._missing: dict[str, datetime] = {}
+        self._halted = False
         self._log = structlog.get_logger("evalsvc.worker")
 
     def run(self, stop: threading.Event) -> None:
@@ -62,22 +69,26 @@ class Worker:
     def tick(self) -> bool:
         """Look once at everything unfinished and move each thing on by one step; whether anything moved."""
         observed = {seen.attempt_id: seen for seen in self._executor.observe()}
+        now = self._clock()
         with self._store.read() as session:
             attempts = submissions.unfinished_attempts(session)
             scoring = submissions.waiting_to_be_scored(session)
+            ended = submissions.evaluations_ended_since(session, now - timedelta(seconds=self._rules.step))
         self._remove_orphans(observed, attempts)
         self._note_seen(observed, attempts)
-        moved = [self._step(attempt, action) for attempt, action in self._plan(attempts, observed)]
+        unshown = sum(1 for at in ended if shown_at(at, self._rules.step) > now)
+        moved = [self._step(*planned) for planned in self._plan(attempts, observed, unshown)]
         moved += [self._guarded(submission.id, self._score, submission) for submission in scoring]
         return any(moved)
 
     def _plan(
-        self, attempts: Sequence[Attempt], observed: Mapping[str, Observation]
+        self, attempts: Sequence[Attempt], observed: Mapping[str, Observation], unshown: int
     ) -> list[tuple[Attempt, Action]]:
         """What to do about each attempt; those whose turn it is not are left out."""
         now = self._clock()
         plan = [(a, decide(self._row(a, observed, now), observed.get(a.id), now)) for a in attempts]
-        room = self._rules.concurrency - sum(1 for a in attempts if a.dispatched_at is not None)
+        running = sum(1 for a in attempts if a.dispatched_at is not None and a.ended_at is None)
+        room = 0 if self._halted else self._rules.concurrency - running - unshown
         queue = [attempt.id for attempt, action in plan if isinstance(action, Queue)]
         admitted = set(queue[: max(room, 0)])
         return [
@@ -113,7 +124,8 @@ class Worker:
             self._settlement.seen(new)
 
     def _step(self, attempt: Attempt, action: Action) -> bool:
-        return self._guarded(attempt.id, self._carry_out, attempt, action)
+        done = self._guarded(attempt.id, self._carry_out, attempt, action)
+        return done and not isinstance(action, Create)  # what was made before is no reason to look again at once
 
     def _guarded(self, name: str, act: Callable[..., None], *arguments: object) -> bool:
         """One thing that goes wrong must not keep the others waiting; its own deadline ends it."""
@@ -181,6 +193,9 @@ class Worker:
     def _fail(self, attempt: Attempt, cause: Cause, detail: str) -> None:
         reason = f"{EXPLANATIONS[cause]} ({detail})" if detail else EXPLANATIONS[cause]
         self._settlement.failed(attempt.id, Evidence(cause, detail, reason, self._keep_log(attempt)))
+        if cause is Cause.INFRASTRUCTURE and detail.startswith(NETWORK_REACHABLE):
+            self._halted = True
+            self._log.error("ALARM: the sandbox is not closed; nothing is started until a restart", detail=detail)
         self._log.info("attempt failed", attempt=attempt.id, kind=attempt.kind, cause=cause, detail=detail)
 
     def _keep_log(self, attempt: Attempt) -> str:

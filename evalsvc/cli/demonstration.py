@@ -147,7 +147,6 @@ def _environment(home: Home) -> dict[str, str]:
     return {
         "EVALSVC_DATA": str(home.service),
         "EVALSVC_EXECUTOR": executor,
-        "EVALSVC_INSTANCE": "demo",
         "EVALSVC_GPUS": str(gpus),
         "EVALSVC_PORT": str(_free_port()),
         "EVALSVC_TICK": "0.5",
@@ -237,7 +236,7 @@ def _evaluate(demo: Demo) -> None:
 
 def _say_next(demo: Demo) -> None:
     say(f"\nThe service is up at {demo.url}. To go on, in this terminal:")
-    for name in ("EVALSVC_CREDENTIALS", "EVALSVC_DATA", "EVALSVC_EXECUTOR", "EVALSVC_INSTANCE", "EVALSVC_GPUS"):
+    for name in ("EVALSVC_CREDENTIALS", "EVALSVC_DATA", "EVALSVC_EXECUTOR", "EVALSVC_GPUS"):
         say(f"  export {name}={shlex.quote(demo.environment[name])}")
     program = Path(sys.executable).with_name("evalsvc")
     for words in (

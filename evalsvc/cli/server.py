@@ -48,6 +48,7 @@ def worker() -> None:
     configure_logging()
     settings = load_settings()
     _warn_unless_isolated(settings.executor)
+    _warn_without_gpu(settings.executor, settings.gpus)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -83,6 +84,21 @@ def demo(
         demonstration.stop(home)
     else:
         demonstration.run(home, keep)
+
+
+def _warn_without_gpu(executor: str, gpus: int) -> None:
+    from evalsvc.cli.console import note
+    from evalsvc.executors.docker_engine import Engine
+    from evalsvc.trial.engine import count_gpus
+
+    if executor != "docker" or gpus == 0:
+        return
+    engine = Engine()
+    try:
+        if count_gpus(engine) == 0:
+            note(f"WARNING: jobs ask for {gpus} GPU, and the engine names none. Without one, set EVALSVC_GPUS=0.")
+    finally:
+        engine.close()
 
 
 def _warn_unless_isolated(executor: str) -> None:

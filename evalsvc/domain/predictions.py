@@ -80,9 +80,7 @@ def parse_predictions(data: bytes, expected: Collection[str], max_bytes: int = M
 
 def _decode(data: bytes, max_bytes: int) -> str:
     if len(data) > max_bytes:
-        raise PredictionsError(
-            f"The file has more than the {max_bytes} bytes allowed; write one row per image."
-        )
+        raise PredictionsError(f"The file has more than the {max_bytes} bytes allowed; write one row per image.")
     for magic, kind in _MAGIC:
         if data.startswith(magic):
             raise PredictionsError(f"The file is {kind}; write plain UTF-8 text.")

@@ -18,6 +18,9 @@ from evalsvc.domain.submission import Cause, Kind
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
 
+NETWORK_REACHABLE: Final = "network reachable"
+"""How the `detail` of an INFRASTRUCTURE failure begins when the offline proof failed: nothing may run then."""
+
 
 @dataclass(frozen=True)
 class Limits:

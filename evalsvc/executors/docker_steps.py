@@ -5,13 +5,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from evalsvc.domain.submission import Cause
-from evalsvc.executors.base import Observation, Phase
+from evalsvc.executors.base import NETWORK_REACHABLE, Observation, Phase
 from evalsvc.executors.docker_spec import STAGE_TIME, Plan
 from evalsvc.pod.stage import EXIT_IMAGES, EXIT_NO_ROOM, EXIT_ONLINE
 
 _STAGE_FAULTS = {
     EXIT_IMAGES: "an image is missing or has changed",
-    EXIT_ONLINE: "network reachable",
+    EXIT_ONLINE: NETWORK_REACHABLE,
     EXIT_NO_ROOM: "no room for the images",
 }
 

@@ -152,6 +152,14 @@ def unfinished_attempts(session: Session) -> Sequence[Attempt]:
     return session.scalars(query.order_by(Attempt.created_at, Attempt.id)).all()
 
 
+def evaluations_ended_since(session: Session, since: datetime) -> Sequence[datetime]:
+    """When evaluations that had started ended, as far as that was after `since`."""
+    query = select(Attempt.ended_at).where(
+        Attempt.kind == Kind.EVALUATION, Attempt.ended_at > since, Attempt.dispatched_at.is_not(None)
+    )
+    return [at for at in session.scalars(query) if at is not None]
+
+
 def open_attempt(session: Session, submission: Submission) -> Attempt | None:
     query = select(Attempt).where(Attempt.submission_id == submission.id, Attempt.ended_at.is_(None))
     return session.scalar(query)

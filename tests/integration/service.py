@@ -63,9 +63,9 @@ class Service:
     def executor(self) -> ProcessExecutor:
         return ProcessExecutor(self.data / "process")
 
-    def worker(self, wall_time: float = 60.0, retries: int = 3, concurrency: int = 1) -> Worker:
+    def worker(self, wall_time: float = 60.0, retries: int = 3, step: float = 0.0) -> Worker:
         limits = RunLimits(Limits(gpus=0, wall_time=wall_time), trial_wall_time=wall_time)
-        rules = WorkerRules(limits, concurrency=concurrency, tick=0.05, retries=retries)
+        rules = WorkerRules(limits, concurrency=1, tick=0.05, retries=retries, step=step)
         return Worker(self.store, self.executor, self.data, rules, self.clock)
 
     def model(self, extra: str = "", name: str = "model") -> str:

@@ -1,6 +1,7 @@
 """The worker over a real database, real sealed files and real processes; most tests restart it at every tick."""
 
 import contextlib
+import subprocess
 import threading
 from datetime import UTC, datetime
 
@@ -9,9 +10,11 @@ from sqlalchemy import func, select
 
 from evalsvc.domain.errors import Conflict, Unavailable
 from evalsvc.domain.submission import EXPLANATIONS, Cause, Kind, State
+from evalsvc.executors.docker import DockerExecutor
 from evalsvc.settlement import Settlement
 from evalsvc.store import quota, submissions
 from evalsvc.store.blobs import Blobs
+from evalsvc.store.datasets import current_dataset
 from evalsvc.store.scores import score_of
 from evalsvc.store.tables import Attempt, Dataset, Score
 from tests.integration.service import ON_PRIVATE, PRIVATE, PUBLIC, Service
@@ -254,3 +257,52 @@ def test_times_of_the_history_are_instants_in_utc(service: Service) -> None:
         [first, *_] = submissions.histories(session, [submission_id])[submission_id]
     assert first.at.tzinfo is UTC
     assert abs((first.at - datetime.now(UTC)).total_seconds()) < 60
+
+
+def test_a_private_run_keeps_its_place_until_its_end_is_shown(service: Service) -> None:
+    """Else the start of the next run would tell when the last one ended, to the second."""
+    worker = service.worker(step=3600.0)
+    first = service.submit(name="one")
+    service.end(first, worker)
+    second = service.submit("print('two')", name="two")
+    for _ in range(3):
+        worker.tick()
+    assert service.find(second).state is State.TRIAL_QUEUED
+    service.clock.advance(3600)
+    service.work_until_state(second, State.TRIAL_RUNNING, worker=worker)
+
+
+@pytest.mark.docker
+def test_an_open_sandbox_stops_everything(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The offline proof is given a target that answers; no submission runs, and no further job is started."""
+    executor = DockerExecutor(f"test-{service.data.parent.name}", netcheck_targets=["127.0.0.1:9"])
+    executor.check()
+    monkeypatch.setitem(service.__dict__, "executor", executor)
+    reference = subprocess.run(
+        ["docker", "image", "inspect", "--format", "{{.Id}}", "python:3.11-slim-bookworm"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    with service.store.begin() as session:
+        dataset = current_dataset(session)
+        row = submissions.add_submission(session, service.team.id, dataset, "any", reference, service.clock())
+    worker = service.worker()
+    try:
+        service.work_until(
+            lambda: service.find(row.id).state is State.TRIAL_QUEUED and dispatches(service) == 1, worker
+        )
+        for _ in range(5):
+            worker.tick()
+        assert service.find(row.id).state is State.TRIAL_QUEUED
+        assert "rerun 1 of at most 3" in service.find(row.id).reason
+        assert dispatches(service) == 1
+    finally:
+        for seen in executor.observe():
+            executor.delete(seen.attempt_id)
+        executor.close()
+
+
+def dispatches(service: Service) -> int:
+    with service.store.read() as session:
+        return session.scalar(select(func.count(Attempt.id)).where(Attempt.dispatched_at.is_not(None))) or 0

@@ -54,7 +54,8 @@ CASES: list[tuple[str, AttemptRow, Observation | None, timedelta, Action | type[
     ("ended, job there", ended, show(Phase.RUNNING), SECOND, Delete()),
     ("ended, job gone", ended, None, SECOND, Delete()),
     ("cancelled in the queue", never_ran, None, SECOND, Delete()),
-    *[(f"{p}, in time", seen, show(p), LATEST, Wait()) for p in UNFINISHED],
+    ("an interrupted create", seen, show(Phase.WAITING), LATEST, Create()),
+    *[(f"{p}, in time", seen, show(p), LATEST, Wait()) for p in (Phase.STAGING, Phase.RUNNING)],
     *[(f"{p}, too long", seen, show(p), LATEST + SECOND, Fail) for p in UNFINISHED],
     *[(f"failed: {c}", seen, show(Phase.FINISHED, c), SECOND, Fail(c, "detail")) for c in Cause],
 ]
