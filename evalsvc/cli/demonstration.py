@@ -177,11 +177,10 @@ def _prepare(demo: Demo) -> None:
         if folder.exists():
             _remove(folder)
     home.service.mkdir(mode=0o700)
-    say("1. A synthetic stand-in for the data set: 497 public and 475 private test images.")
-    if (home.data / "SYNTHETIC.json").exists():
-        say(f"   (kept from last time in {home.data})")
-    else:
-        demo.command("data", "synthesize", str(home.data), "--split", "test", "--split", "private")
+    say(
+        "1. A synthetic stand-in for the data set: 497 public and 475 private test images (kept for the next time)."
+    )
+    demo.command("data", "synthesize", str(home.data), "--split", "test", "--split", "private")
     say("\n2. The maintainer's side: a database, the sealed data set, a team with its token, the service.")
     demo.command("db", "upgrade")
     demo.command("admin", "dataset", "import", str(home.data), "--name", "csaw-m-stand-in")

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -208,3 +209,29 @@ def build(demo: Demo, tag: str, program: str, more: dict[str, bytes] | None = No
     )
     command = ["docker", "build", "--quiet", "--network", "none", "--tag", tag, str(folder)]
     subprocess.run(command, check=True, capture_output=True)
+
+
+def test_without_an_engine_the_demo_says_so_and_runs_a_process(demo: Demo, tmp_path: Path) -> None:
+    shutil.copytree(demo.home / "data", tmp_path / "data", copy_function=os.link)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("EVALSVC_")}
+    command = [EVALSVC, "demo", "--dir", str(tmp_path)]
+    result = subprocess.run(
+        command,
+        env=clean | {"DOCKER_HOST": f"unix://{tmp_path}/no-engine.sock"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "WARNING: no Docker engine answers" in result.stderr
+    assert result.stderr.count("without isolation") >= 2  # on the screens of the service too
+    # The same model on the same images has the same score, wherever it runs.
+    here, there = (re.search(r"^model +(0\.\d+) ", out, re.M) for out in (result.stdout, demo.output))
+    assert here
+    assert there
+    assert here[1] == there[1]
+    assert "The service is stopped." in result.stdout
+
+
+def test_a_second_demo_in_the_same_folder_is_refused(demo: Demo) -> None:
+    assert "--stop" in demo.run("demo", "--dir", str(demo.home), code=6)
