@@ -177,9 +177,7 @@ def _prepare(demo: Demo) -> None:
         if folder.exists():
             _remove(folder)
     home.service.mkdir(mode=0o700)
-    say(
-        "1. A synthetic stand-in for the data set: 497 public and 475 private test images (kept for the next time)."
-    )
+    say("1. A synthetic stand-in for the data set: 497 public and 475 private test images, kept for next time.")
     demo.command("data", "synthesize", str(home.data), "--split", "test", "--split", "private")
     say("\n2. The maintainer's side: a database, the sealed data set, a team with its token, the service.")
     demo.command("db", "upgrade")
