@@ -4,14 +4,15 @@ Nothing heavy is imported here or at the top of a command module: `evalsvc --hel
 """
 
 import sys
+from typing import Annotated
 
 import typer
 
+from evalsvc import __version__
 from evalsvc.cli import data, errors, maintainer, model, participant, score, server
 
 app = typer.Typer(
     name="evalsvc",
-    help="Evaluate a model against a private test set you cannot see.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -21,9 +22,19 @@ for module in (participant, model, score, data, maintainer, server):
     module.register(app)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
-    """Options every command shares (none so far)."""
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Evaluate a model against a private test set you cannot see."""
 
 
 def main() -> None:
