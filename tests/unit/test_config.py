@@ -17,7 +17,6 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-
 def test_the_default_limits_are_the_contracts() -> None:
     settings, limits = Settings(), Limits()
     for name in ("gpus", "cpus", "memory", "wall_time", "pids", "output", "tmp", "shm"):
