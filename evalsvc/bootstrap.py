@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 from evalsvc.admission import Admission, AdmissionRules, refuse_unsafe
 from evalsvc.config import Settings, load_settings
@@ -39,7 +40,8 @@ def configure_logging() -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            # Without the local variables: they hold labels, predictions and keys.
+            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

@@ -26,7 +26,6 @@ _ERRORS: Final[dict[str, type[errors.EvalsvcError]]] = {
         errors.InputError,
         errors.ImageRefused,
         errors.NotSignedIn,
-        errors.PermissionDenied,
         errors.NotFound,
         errors.Conflict,
         errors.Unavailable,

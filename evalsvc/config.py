@@ -16,9 +16,9 @@ from pydantic_settings import (
 )
 
 from evalsvc.domain.errors import ConfigurationError
+from evalsvc.executors.base import GIB, Limits
 
-GIB = 1 << 30
-MIB = 1 << 20
+_LIMITS = Limits()
 
 
 class Settings(BaseSettings):
@@ -41,15 +41,15 @@ class Settings(BaseSettings):
     runtime: str | None = None
     """An OCI runtime for submissions, such as runsc."""
 
-    gpus: int = Field(default=1, ge=0)
-    cpus: PositiveFloat = 4.0
-    memory: PositiveInt = 16 * GIB
-    wall_time: PositiveFloat = 3600.0
+    gpus: int = Field(default=_LIMITS.gpus, ge=0)
+    cpus: PositiveFloat = _LIMITS.cpus
+    memory: PositiveInt = _LIMITS.memory
+    wall_time: PositiveFloat = _LIMITS.wall_time
     trial_wall_time: PositiveFloat = 600.0
-    pids: PositiveInt = 256
-    output: PositiveInt = 64 * MIB
-    tmp: PositiveInt = 2 * GIB
-    shm: PositiveInt = 2 * GIB
+    pids: PositiveInt = _LIMITS.pids
+    output: PositiveInt = _LIMITS.output
+    tmp: PositiveInt = _LIMITS.tmp
+    shm: PositiveInt = _LIMITS.shm
     image_size: PositiveInt = 20 * GIB
 
     concurrency: PositiveInt = 1
@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     """The worker looks at least this often."""
     evaluations_per_day: PositiveInt = 3
     """Charged evaluations of a team per day (UTC)."""
+    submissions_per_day: PositiveInt = 50
+    """All submissions of a team per day (UTC), those that cost nothing included."""
     infrastructure_retries: int = Field(default=3, ge=0)
     disclosure_step: float = Field(default=60.0, ge=0.0)
     """A private run's end is shown at the next multiple of this, so that its length tells nothing."""
@@ -95,7 +97,7 @@ def load_settings() -> Settings:
         raise ConfigurationError(f"EVALSVC_CONFIG names {file}, which is not a file.")
     try:
         return Settings()
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file} is not TOML: {error}.") from error
     except ValidationError as error:
         first = error.errors()[0]

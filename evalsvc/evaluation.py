@@ -5,7 +5,7 @@ read here, in the service, after the submission is dead, and never go anywhere n
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +36,7 @@ class Assignment:
     kind: Kind
     digest: str
     dataset_version: str
-    name_key: bytes
+    name_key: bytes = field(repr=False)
 
 
 def job_spec(data: Path, assignment: Assignment, limits: RunLimits) -> JobSpec:

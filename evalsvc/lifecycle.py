@@ -14,6 +14,8 @@ STAGING_GRACE = timedelta(minutes=10)
 """What a job may take beside the submission's own wall time: copying images, pulling, collecting."""
 MISSING_GRACE = timedelta(seconds=10)
 """How long a job that was seen before may be missing from the executor's list before it counts as lost."""
+COLLECT_PATIENCE = timedelta(days=1)
+"""How long past its deadline a finished job may resist being collected; a worker may have been away."""
 QUEUE_PATIENCE = timedelta(days=7)
 """How long an attempt may wait for its turn."""
 
@@ -78,10 +80,27 @@ def decide(row: AttemptRow, seen: Observation | None, now: datetime) -> Action:
     if seen is None:
         return _missing(row, now)
     if seen.phase is Phase.FINISHED:
-        return Collect() if seen.cause is None else Fail(seen.cause, seen.detail)
+        return _finished(row, seen, now)
+    if seen.phase is Phase.RUNNING and seen.started_at is not None:
+        return _running(row, seen.started_at, now)
     if now > deadline(row):
         return Fail(Cause.INFRASTRUCTURE, f"still {seen.phase} after its deadline: {seen.detail}")
     return Create() if seen.phase is Phase.WAITING else Wait()
+
+
+def _finished(row: AttemptRow, seen: Observation, now: datetime) -> Action:
+    if seen.cause is not None:
+        return Fail(seen.cause, seen.detail)
+    if now > deadline(row) + COLLECT_PATIENCE:
+        return Fail(Cause.INFRASTRUCTURE, "its predictions could not be collected")
+    return Collect()
+
+
+def _running(row: AttemptRow, started_at: datetime, now: datetime) -> Action:
+    """The submission's own time counts, not the job's: too long is too long, even if nobody looked."""
+    if now > started_at + timedelta(seconds=row.wall_time) + STAGING_GRACE:
+        return Fail(Cause.TIMED_OUT, f"ran for more than {row.wall_time:g} s and was not ended by the executor")
+    return Wait()
 
 
 def deadline(row: AttemptRow) -> datetime:

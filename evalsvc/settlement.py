@@ -104,8 +104,9 @@ class Settlement:
 
     def _fail(self, session: Session, attempt: Attempt, evidence: Evidence, now: datetime) -> None:
         cause, reason = evidence.cause, EXPLANATIONS[evidence.cause]
-        if attempt.kind is Kind.TRIAL and cause.charged:
-            cause, reason = Cause.TRIAL_FAILED, evidence.reason or reason
+        if attempt.kind is Kind.TRIAL:
+            reason = evidence.reason or reason
+            cause = Cause.TRIAL_FAILED if cause.charged else cause
         submissions.enter(session, attempt.submission, State.FAILED, now, cause, reason)
 
     def scored(self, submission_id: str, report: dict[str, Any]) -> None:

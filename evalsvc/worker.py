@@ -15,7 +15,15 @@ import structlog
 from evalsvc import evaluation
 from evalsvc.admission import refuse_unsafe
 from evalsvc.domain.disclosure import shown_at
-from evalsvc.domain.errors import Conflict, DatasetError, ImageRefused, JobFailed, PredictionsError, Unavailable
+from evalsvc.domain.errors import (
+    Conflict,
+    DatasetError,
+    ImageRefused,
+    JobFailed,
+    NotFound,
+    PredictionsError,
+    Unavailable,
+)
 from evalsvc.domain.submission import EXPLANATIONS, Cause, Kind
 from evalsvc.executors.base import NETWORK_REACHABLE, Executor, Observation, RunLimits
 from evalsvc.lifecycle import Action, AttemptRow, Collect, Create, Delete, Fail, Queue, Wait, decide
@@ -63,22 +71,27 @@ class Worker:
                 self._log.warning("unavailable", detail=str(error))
                 stop.wait(self._rules.tick)
                 continue
+            except Exception:  # a database that is away, say: the rows are still the truth when it is back
+                self._log.exception("tick failed")
+                stop.wait(self._rules.tick)
+                continue
             if not moved and not stop.is_set():
                 self._executor.wait(self._rules.tick)
 
     def tick(self) -> bool:
         """Look once at everything unfinished and move each thing on by one step; whether anything moved."""
+        with self._store.read() as session:
+            scoring = submissions.waiting_to_be_scored(session)
+        moved = [self._guarded(submission.id, self._score, submission) for submission in scoring]
         observed = {seen.attempt_id: seen for seen in self._executor.observe()}
         now = self._clock()
         with self._store.read() as session:
             attempts = submissions.unfinished_attempts(session)
-            scoring = submissions.waiting_to_be_scored(session)
             ended = submissions.evaluations_ended_since(session, now - timedelta(seconds=self._rules.step))
         self._remove_orphans(observed, attempts)
         self._note_seen(observed, attempts)
         unshown = sum(1 for at in ended if shown_at(at, self._rules.step) > now)
-        moved = [self._step(*planned) for planned in self._plan(attempts, observed, unshown)]
-        moved += [self._guarded(submission.id, self._score, submission) for submission in scoring]
+        moved += [self._step(*planned) for planned in self._plan(attempts, observed, unshown)]
         return any(moved)
 
     def _plan(
@@ -116,7 +129,7 @@ class Worker:
         known = {attempt.id for attempt in attempts}
         for attempt_id in observed.keys() - known:
             self._log.warning("orphan job deleted", attempt=attempt_id)
-            self._executor.delete(attempt_id)
+            self._guarded(attempt_id, self._executor.delete, attempt_id)
 
     def _note_seen(self, observed: Mapping[str, Observation], attempts: Sequence[Attempt]) -> None:
         new = [a.id for a in attempts if a.id in observed and a.seen_at is None and a.dispatched_at is not None]
@@ -162,7 +175,7 @@ class Worker:
         try:
             self._executor.create(evaluation.job_spec(self._data, assignment_of(attempt), self._rules.limits))
         except ImageRefused as error:
-            self._settlement.failed(attempt.id, Evidence(Cause.IMAGE_REFUSED, str(error)))
+            self._settlement.failed(attempt.id, Evidence(Cause.IMAGE_REFUSED, str(error), str(error)))
         except Conflict as error:
             self._settlement.failed(attempt.id, Evidence(Cause.INFRASTRUCTURE, str(error)))
 
@@ -191,7 +204,10 @@ class Worker:
             self._settlement.trial_passed(attempt.id, log)
 
     def _fail(self, attempt: Attempt, cause: Cause, detail: str) -> None:
-        reason = f"{EXPLANATIONS[cause]} ({detail})" if detail else EXPLANATIONS[cause]
+        explain = (
+            detail and cause is not Cause.INFRASTRUCTURE
+        )  # the platform's faults are its maintainers' to read
+        reason = f"{EXPLANATIONS[cause]} ({detail})" if explain else EXPLANATIONS[cause]
         self._settlement.failed(attempt.id, Evidence(cause, detail, reason, self._keep_log(attempt)))
         if cause is Cause.INFRASTRUCTURE and detail.startswith(NETWORK_REACHABLE):
             self._halted = True
@@ -199,14 +215,21 @@ class Worker:
         self._log.info("attempt failed", attempt=attempt.id, kind=attempt.kind, cause=cause, detail=detail)
 
     def _keep_log(self, attempt: Attempt) -> str:
-        return self._blobs.put(self._executor.log(attempt.id))
+        try:
+            log = self._executor.log(attempt.id)
+        except Unavailable:
+            raise
+        except Exception:  # an end is not held up by a log that cannot be read
+            self._log.exception("log lost", attempt=attempt.id)
+            log = b""
+        return self._blobs.put(log)
 
     def _score(self, submission: Submission) -> None:
         with self._store.read() as session:
             attempt = submissions.last_attempt(session, submission.id, Kind.EVALUATION)
-        if attempt is None or attempt.predictions is None:
-            raise RuntimeError(f"submission {submission.id} is to be scored but has no predictions")
         try:
+            if attempt is None or attempt.predictions is None:
+                raise NotFound("there are no predictions to score")
             predictions = self._blobs.get(attempt.predictions)
             report = evaluation.score(self._data, assignment_of(attempt), predictions)
         except PredictionsError:
@@ -214,5 +237,8 @@ class Worker:
         except DatasetError as error:
             self._settlement.unscorable(submission.id, Cause.INFRASTRUCTURE)
             raise Unavailable(f"the sealed data set is not what it was, nothing is scored: {error}") from error
+        except Exception:  # whatever it is, the submission's deadline holds
+            self._settlement.unscorable(submission.id, Cause.INFRASTRUCTURE)
+            raise
         else:
             self._settlement.scored(submission.id, report)

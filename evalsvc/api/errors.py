@@ -8,7 +8,6 @@ HTTP_STATUSES: Final[dict[type[errors.EvalsvcError], int]] = {
     errors.EvalsvcError: 500,
     errors.InputError: 422,
     errors.NotSignedIn: 401,
-    errors.PermissionDenied: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.QuotaExceeded: 429,

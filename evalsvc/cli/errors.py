@@ -8,7 +8,6 @@ EXIT_CODES: Final[dict[type[errors.EvalsvcError], int]] = {
     errors.EvalsvcError: 1,
     errors.InputError: 3,
     errors.NotSignedIn: 4,
-    errors.PermissionDenied: 4,
     errors.NotFound: 5,
     errors.Conflict: 6,
     errors.QuotaExceeded: 7,

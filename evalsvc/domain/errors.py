@@ -9,7 +9,6 @@
     │   ├── ImageRefused        a submission image the policy does not admit
     │   └── ConfigurationError  a setting
     ├── NotSignedIn             no token, or one that is unknown, expired or revoked
-    ├── PermissionDenied        known, but not allowed to do this
     ├── NotFound                no such submission, team, image, ...
     ├── Conflict                the thing is in a state that does not allow this
     ├── QuotaExceeded           no evaluation left in this window
@@ -81,10 +80,6 @@ class ConfigurationError(InputError):
 
 class NotSignedIn(EvalsvcError):
     code = "not_signed_in"
-
-
-class PermissionDenied(EvalsvcError):
-    code = "permission_denied"
 
 
 class NotFound(EvalsvcError):

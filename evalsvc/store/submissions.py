@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from evalsvc.domain.disclosure import StateChange
 from evalsvc.domain.errors import Conflict, NotFound
-from evalsvc.domain.submission import TRANSITIONS, Cause, Kind, State
+from evalsvc.domain.submission import FREE_TO_CANCEL, TRANSITIONS, Cause, Kind, State
 from evalsvc.store.quota import release_slot
 from evalsvc.store.tables import Attempt, Dataset, Event, Submission
 
@@ -76,8 +76,8 @@ def enter(
 def _settle(session: Session, submission: Submission, state: State, cause: Cause | None) -> None:
     """The one place that decides who pays: a failure by its cause, a cancel by what it interrupts."""
     unpaid_failure = state is State.FAILED and cause is not None and not cause.charged
-    touched_private = submission.state in {State.RUNNING, State.SCORING}
-    if unpaid_failure or (state is State.CANCELLED and not touched_private):
+    free_cancel = state is State.CANCELLED and submission.state in FREE_TO_CANCEL
+    if unpaid_failure or free_cancel:
         release_slot(session, submission.id)
 
 

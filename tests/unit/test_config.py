@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from evalsvc.config import Settings, load_settings
+from evalsvc.config import load_settings
 from evalsvc.domain.errors import ConfigurationError
-from evalsvc.executors.base import Limits
 
 
 @pytest.fixture(autouse=True)
@@ -15,12 +14,6 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in [name for name in os.environ if name.startswith("EVALSVC_")]:
         monkeypatch.delenv(name)
-
-
-def test_the_default_limits_are_the_contracts() -> None:
-    settings, limits = Settings(), Limits()
-    for name in ("gpus", "cpus", "memory", "wall_time", "pids", "output", "tmp", "shm"):
-        assert getattr(settings, name) == getattr(limits, name), name
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,9 +52,10 @@ def test_an_unknown_key_of_the_file_is_refused(tmp_path: Path, monkeypatch: pyte
         load_settings()
 
 
-def test_a_file_that_is_not_toml_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("text", [True, False])
+def test_a_file_that_is_not_toml_is_refused(text: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "evalsvc.toml"
-    file.write_text("port == 1\n")
+    file.write_bytes(b"port == 1\n" if text else b"\xff\xfe")
     monkeypatch.setenv("EVALSVC_CONFIG", str(file))
     with pytest.raises(ConfigurationError, match="is not TOML"):
         load_settings()

@@ -7,6 +7,7 @@ import pytest
 from evalsvc.domain.submission import Cause
 from evalsvc.executors.base import Observation, Phase
 from evalsvc.lifecycle import (
+    COLLECT_PATIENCE,
     MISSING_GRACE,
     QUEUE_PATIENCE,
     STAGING_GRACE,
@@ -34,6 +35,14 @@ ended = AttemptRow(created_at=T0, wall_time=WALL, dispatched_at=T0, seen_at=T0, 
 never_ran = AttemptRow(created_at=T0, wall_time=WALL, ended_at=T0)
 
 
+def started(after: timedelta) -> Observation:
+    """A submission that began to run `after` the attempt's dispatch."""
+    return Observation("a", Phase.RUNNING, started_at=T0 + after)
+
+
+OVERRUN = Fail(Cause.TIMED_OUT, "ran for more than 3600 s and was not ended by the executor")
+
+
 def show(phase: Phase, cause: Cause | None = None) -> Observation:
     return Observation("a", phase, cause, "detail")
 
@@ -51,6 +60,9 @@ CASES: list[tuple[str, AttemptRow, Observation | None, timedelta, Action | type[
     ("missing for good", missing, None, MISSING_GRACE + SECOND, Fail),
     ("finished well", seen, show(Phase.FINISHED), SECOND, Collect()),
     ("finished well, found late", seen, show(Phase.FINISHED), LATEST * 2, Collect()),
+    ("finished well, never collected", seen, show(Phase.FINISHED), LATEST + COLLECT_PATIENCE + SECOND, Fail),
+    ("its own time, not yet over", seen, started(LATEST), LATEST * 2, Wait()),
+    ("its own time, over", seen, started(SECOND), LATEST + SECOND * 2, OVERRUN),
     ("ended, job there", ended, show(Phase.RUNNING), SECOND, Delete()),
     ("ended, job gone", ended, None, SECOND, Delete()),
     ("cancelled in the queue", never_ran, None, SECOND, Delete()),
