@@ -21,9 +21,13 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class AdmissionRules:
-    """`limit` evaluations per team and window; `isolated` says whether the executor keeps labels out of reach."""
+    """`limit` evaluations and `allowance` submissions per team and window.
+
+    `isolated` says whether the executor keeps labels and network out of reach.
+    """
 
     limit: int
+    allowance: int
     isolated: bool
     policy: ImagePolicy
 
@@ -67,6 +71,7 @@ class Admission:
             earlier = submissions.earlier_answer(session, team_id, dataset.id, image.digest)
             if earlier is not None:
                 return Admitted(earlier.id, repeated=True)
+            quota.check_allowance(session, team_id, self._rules.allowance, now)
             submission = submissions.add_submission(session, team_id, dataset, image.reference, image.digest, now)
             quota.reserve_slot(session, team_id, submission.id, self._rules.limit, now)
             return Admitted(submission.id, repeated=False)

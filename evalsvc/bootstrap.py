@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import ipaddress
 import logging
+import shlex
 import socket
 import sys
 from collections.abc import Iterator
@@ -13,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from structlog.tracebacks import ExceptionDictTransformer
 
 from evalsvc.admission import Admission, AdmissionRules, refuse_unsafe
 from evalsvc.config import Settings, load_settings
-from evalsvc.domain.errors import NotFound, Unavailable
+from evalsvc.domain.errors import ConfigurationError, NotFound, Unavailable
 from evalsvc.executors.base import Executor, ImageResolver, Limits, RunLimits
 from evalsvc.registry.image_policy import ImagePolicy
 from evalsvc.store.datasets import current_dataset
@@ -50,16 +52,49 @@ def configure_logging() -> None:
 
 
 def make_store(settings: Settings) -> tuple[Store, Path]:
-    """The store whatever its schema, and the data folder, made (for its owner alone) where there is none."""
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Store(create_store_engine(settings.store_url)), settings.data.resolve()
+    """The store whatever its schema, and the data folder, made (for its owner alone) where there is none.
+
+    Raises `ConfigurationError` for a folder that cannot be used or that others can look into, and for a database
+    URL that is none.
+    """
+    data = _private_folder(settings.data)
+    try:
+        return Store(create_store_engine(settings.store_url)), data
+    except (ArgumentError, ImportError) as error:
+        raise ConfigurationError(f"EVALSVC_DATABASE_URL cannot be used: {error}.") from error
+
+
+def _private_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = folder.stat().st_mode
+    except OSError as error:
+        raise ConfigurationError(
+            f"EVALSVC_DATA: {folder} cannot be used as the data folder ({error.strerror})."
+        ) from error
+    if mode & 0o077:
+        raise ConfigurationError(
+            f"EVALSVC_DATA: other users can look into {folder}, which holds keys and reports: type "
+            f"`chmod 700 {shlex.quote(str(folder))}`."
+        )
+    return folder.resolve()
 
 
 def open_store(settings: Settings | None = None) -> tuple[Store, Path]:
     """The store with the schema this version needs, and the data folder.  Raises `Unavailable` otherwise."""
     store, data = make_store(settings or load_settings())
-    check(store.engine)
+    with usable_database():
+        check(store.engine)
     return store, data
+
+
+@contextmanager
+def usable_database() -> Iterator[None]:
+    """Turn what a database that is damaged or away says into one sentence."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise Unavailable(f"The database cannot be used ({error.orig}): is it there, and undamaged?") from error
 
 
 def make_executor(settings: Settings) -> Executor:
@@ -128,7 +163,12 @@ def make_app(settings: Settings) -> "FastAPI":
 
     store, data = open_store(settings)
     isolated = settings.executor != "process"
-    rules = AdmissionRules(settings.evaluations_per_day, isolated, ImagePolicy(max_size=settings.image_size))
+    rules = AdmissionRules(
+        limit=settings.evaluations_per_day,
+        allowance=settings.submissions_per_day,
+        isolated=isolated,
+        policy=ImagePolicy(max_size=settings.image_size),
+    )
     services = Services(
         store=store,
         blobs=Blobs(data / "blobs"),

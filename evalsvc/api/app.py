@@ -1,11 +1,13 @@
 """The HTTP application: who is asking, the table of errors, and the routes."""
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from evalsvc import __version__
 from evalsvc.api.errors import http_status
+from evalsvc.api.limits import BodyLimit
 from evalsvc.api.routes import router
 from evalsvc.api.schemas import ErrorBody
 from evalsvc.api.services import Services
@@ -17,8 +19,10 @@ def create_app(services: Services) -> FastAPI:
     app = FastAPI(title="evalsvc", version=__version__, docs_url=None, redoc_url=None)
     app.state.services = services
     app.include_router(router)
+    app.add_middleware(BodyLimit)
     app.add_exception_handler(EvalsvcError, _answer_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(Exception, _answer_unforeseen)
     return app
 
 
@@ -27,6 +31,15 @@ def _answer_error(_request: Request, error: Exception) -> JSONResponse:
     next_slot = error.next_slot if isinstance(error, QuotaExceeded) else None
     body = ErrorBody(code=error.code, message=str(error), next_slot=next_slot)
     return JSONResponse(body.model_dump(mode="json"), status_code=http_status(error))
+
+
+def _answer_unforeseen(request: Request, error: Exception) -> JSONResponse:
+    """A fault of ours: the maintainers' log has it, the answer says nothing of it."""
+    structlog.get_logger("evalsvc.api").error("request failed", path=request.url.path, exc_info=error)
+    body = ErrorBody(
+        code="error", message="The service failed. Nothing was charged; its maintainers' log says why."
+    )
+    return JSONResponse(body.model_dump(mode="json"), status_code=500)
 
 
 def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:

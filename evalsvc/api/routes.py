@@ -17,7 +17,7 @@ from evalsvc.api.schemas import (
     SubmitRequest,
 )
 from evalsvc.api.services import Services
-from evalsvc.domain.errors import NotFound
+from evalsvc.domain.errors import DatasetError, NotFound, Unavailable
 from evalsvc.domain.submission import Kind
 from evalsvc.store import submissions
 from evalsvc.store.tables import Team
@@ -77,8 +77,12 @@ def trial_log(submission_id: str, parts: Parts, team: Asking) -> LogView:
         row = submissions.submission_of(session, submission_id, team.id)
         attempt = submissions.last_attempt(session, row.id, Kind.TRIAL)
     if attempt is None or attempt.log is None:
-        raise NotFound(f"The trial of submission {submission_id} has not ended, so it has no log yet.")
-    return LogView(id=submission_id, text=parts.blobs.get(attempt.log).decode("utf-8", "replace"))
+        why = "was ended before it printed anything" if row.state.ended else "has not ended, so it has no log yet"
+        raise NotFound(f"The trial of submission {submission_id} {why}.")
+    try:
+        return LogView(id=submission_id, text=parts.blobs.get(attempt.log).decode("utf-8", "replace"))
+    except (NotFound, DatasetError) as error:
+        raise Unavailable(f"The log of submission {submission_id} cannot be read; tell a maintainer.") from error
 
 
 @router.get("/api/v1/submissions/{submission_id}/report")

@@ -27,6 +27,8 @@ def credentials_file() -> Path:
 def load_credentials() -> Credentials:
     """What `EVALSVC_URL` and `EVALSVC_TOKEN` say, or the file.  Raises `NotSignedIn`."""
     url, token = os.environ.get("EVALSVC_URL"), os.environ.get("EVALSVC_TOKEN")
+    if token is not None:
+        token = usable_token(token)
     if url and token:
         return Credentials(url, token)
     path = credentials_file()
@@ -37,6 +39,14 @@ def load_credentials() -> Credentials:
         raise NotSignedIn("You are not signed in: type `evalsvc login URL` first.") from None
     except (OSError, ValueError, KeyError, TypeError):
         raise NotSignedIn(f"{path} cannot be read: type `evalsvc login URL` again.") from None
+
+
+def usable_token(text: str) -> str:
+    """What can go into a header.  Raises `NotSignedIn` for anything else."""
+    token = text.strip()
+    if not (token.isascii() and token.isprintable()):
+        raise NotSignedIn("That is not a token: use the one a maintainer gave you, as it is.")
+    return token
 
 
 def save_credentials(credentials: Credentials) -> Path:

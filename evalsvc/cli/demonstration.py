@@ -48,6 +48,10 @@ class Home:
         return self.root / "density"
 
     @property
+    def mark(self) -> Path:
+        return self.root / ".evalsvc-demo"
+
+    @property
     def processes(self) -> Path:
         return self.root / "processes.json"
 
@@ -173,15 +177,25 @@ def _engine() -> tuple[str, int]:
 def _prepare(demo: Demo) -> None:
     home = demo.home
     home.root.mkdir(parents=True, exist_ok=True)
-    for folder in (home.service, home.model):
-        if folder.exists():
-            _remove(folder)
+    _start_afresh(home)
     home.service.mkdir(mode=0o700)
     say("1. A synthetic stand-in for the data set: 497 public and 475 private test images, kept for next time.")
     demo.command("data", "synthesize", str(home.data), "--split", "test", "--split", "private")
     say("\n2. The maintainer's side: a database, the sealed data set, a team with its token, the service.")
     demo.command("db", "upgrade")
     demo.command("admin", "dataset", "import", str(home.data), "--name", "csaw-m-stand-in")
+
+
+def _start_afresh(home: Home) -> None:
+    """Remove what an earlier demo made, and nothing else: it left its mark in the folder before anything."""
+    mine = home.mark.exists()
+    for folder in (home.service, home.model):
+        if folder.exists() and not mine:
+            raise Conflict(f"{folder} is not the demo's: name another folder with --dir.")
+    home.mark.touch()
+    for folder in (home.service, home.model):
+        if folder.exists():
+            _remove(folder)
 
 
 def _remove(folder: Path) -> None:
@@ -265,8 +279,10 @@ def _alive(home: Home) -> dict[str, int]:
 
 
 def _is_ours(pid: int) -> bool:
-    listing = subprocess.run(["ps", "-o", "stat=,args=", "-p", str(pid)], capture_output=True, text=True)
-    return "evalsvc.cli.app" in listing.stdout and not listing.stdout.startswith("Z")
+    try:
+        return b"evalsvc.cli.app" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _end(home: Home) -> None:

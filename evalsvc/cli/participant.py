@@ -38,13 +38,10 @@ def login(
 ) -> None:
     """Sign in: remember the service and your token."""
     from evalsvc.cli.console import note, say
-    from evalsvc.cli.credentials import Credentials, save_credentials
+    from evalsvc.cli.credentials import Credentials, save_credentials, usable_token
     from evalsvc.client import Client
-    from evalsvc.domain.errors import NotSignedIn
 
-    token = (token or typer.prompt("Token", hide_input=True)).strip()
-    if not (token.isascii() and token.isprintable()):
-        raise NotSignedIn("That is not a token: paste the one a maintainer gave you, as it is.")
+    token = usable_token(token or typer.prompt("Token", hide_input=True))
     client = Client(url, token)
     try:
         mine = client.quota()

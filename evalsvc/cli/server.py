@@ -59,13 +59,14 @@ def worker() -> None:
 
 def upgrade() -> None:
     """Bring the database to this version's schema (make it where there is none)."""
-    from evalsvc.bootstrap import make_store
+    from evalsvc.bootstrap import make_store, usable_database
     from evalsvc.cli.console import say
     from evalsvc.config import load_settings
     from evalsvc.store import migrate
 
     store, data = make_store(load_settings())
-    migrate.upgrade(store.engine)
+    with usable_database():
+        migrate.upgrade(store.engine)
     say(f"The database is at {migrate.current(store.engine)}; the data folder is {data}.")
 
 

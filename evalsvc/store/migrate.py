@@ -18,7 +18,11 @@ from evalsvc.domain.errors import Unavailable
 
 
 def upgrade(engine: Engine) -> None:
-    """Apply every revision that is missing, all in one transaction; nothing to do is fine."""
+    """Apply every revision that is missing, all in one transaction; nothing to do is fine.
+
+    Raises `Unavailable` for a database that a newer version has made.
+    """
+    _refuse_newer(engine)
     with migrating(engine) as connection:
         command.upgrade(_config(connection), "head")
 
@@ -31,20 +35,28 @@ def current(engine: Engine) -> str | None:
 
 def check(engine: Engine) -> None:
     """Raise `Unavailable` unless the database is at the revision that this version needs."""
-    scripts = ScriptDirectory.from_config(_config())
-    found, needed = current(engine), scripts.get_current_head()
+    _refuse_newer(engine)
+    found, needed = current(engine), _scripts().get_current_head()
     if found == needed:
         return
-    known = {script.revision for script in scripts.walk_revisions()}
-    if found is not None and found not in known:
-        raise Unavailable(
-            f"The database is at {found}, which is newer than this version ({needed}): upgrade evalsvc to the "
-            "version that made it."
-        )
     raise Unavailable(
         f"The database is {'at ' + found if found else 'empty'}, this version needs {needed}: "
         "run `evalsvc db upgrade`."
     )
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _refuse_newer(engine: Engine) -> None:
+    scripts, found = _scripts(), current(engine)
+    known = {script.revision for script in scripts.walk_revisions()}
+    if found is not None and found not in known:
+        raise Unavailable(
+            f"The database is at {found}, which is newer than this version ({scripts.get_current_head()}): "
+            "upgrade evalsvc to the version that made it."
+        )
 
 
 @contextmanager

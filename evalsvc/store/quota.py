@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from evalsvc.domain.errors import QuotaExceeded
-from evalsvc.store.tables import QuotaSlot
+from evalsvc.store.tables import QuotaSlot, Submission
 
 
 def window_of(now: datetime) -> str:
@@ -25,6 +25,22 @@ def used_slots(session: Session, team_id: int, now: datetime) -> Sequence[int]:
     """The slot numbers (from 1) a team has taken in the window of `now`."""
     query = select(QuotaSlot.number).where(QuotaSlot.team_id == team_id, QuotaSlot.window == window_of(now))
     return session.scalars(query).all()
+
+
+def check_allowance(session: Session, team_id: int, allowance: int, now: datetime) -> None:
+    """Raise `QuotaExceeded` when the team has made its submissions of the day, whatever became of them.
+
+    What costs nothing (a failed trial, a cancel) still takes its turn in the queue.
+    """
+    start = next_window(now) - timedelta(days=1)
+    query = select(func.count(Submission.id)).where(Submission.team_id == team_id, Submission.created_at >= start)
+    if (session.scalar(query) or 0) >= allowance:
+        instant = next_window(now)
+        raise QuotaExceeded(
+            f"Your team has made {allowance} submissions today, which is all it may, trials included. It may "
+            f"submit again at {instant:%Y-%m-%d %H:%M:%S} UTC; `evalsvc try` has no limit.",
+            instant,
+        )
 
 
 def reserve_slot(session: Session, team_id: int, submission_id: str, limit: int, now: datetime) -> None:

@@ -53,10 +53,11 @@ class Service:
     team: Team
     clock: Clock
     limit: int = 3
+    allowance: int = 50
 
     @property
     def admission(self) -> Admission:
-        rules = AdmissionRules(self.limit, isolated=False, policy=ImagePolicy())
+        rules = AdmissionRules(self.limit, self.allowance, isolated=False, policy=ImagePolicy())
         return Admission(self.store, FolderImages(self.data / "process"), rules, self.clock)
 
     @cached_property

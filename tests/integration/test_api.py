@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,10 +13,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from evalsvc.api.app import create_app
+from evalsvc.api.limits import MAX_BODY
 from evalsvc.api.services import Services
 from evalsvc.api.views import ViewRules
 from evalsvc.client import Client
-from evalsvc.domain.errors import Conflict, NotFound, NotSignedIn, QuotaExceeded
+from evalsvc.domain.errors import Conflict, EvalsvcError, NotFound, NotSignedIn, QuotaExceeded
 from evalsvc.domain.submission import EXPLANATIONS, Cause, State
 from evalsvc.store import teams
 from evalsvc.store.blobs import Blobs
@@ -224,3 +226,21 @@ def test_a_revoked_token_ends_at_once(service: Service, mine: Client) -> None:
         teams.revoke_tokens(session, service.team, service.clock())
     with pytest.raises(NotSignedIn, match="evalsvc login"):
         mine.quota()
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_nobody_can_send_much(web: httpx.Client, announced: bool) -> None:
+    body = b" " * (MAX_BODY + 1)
+    content = body if announced else iter([body[:1000], body[1000:]])
+    reply = web.post("/api/v1/submissions", content=content)
+    assert (reply.status_code, reply.json()["code"]) == (413, "too_large")
+
+
+def test_a_fault_of_ours_says_nothing_of_itself(service: Service) -> None:
+    with serving(application(service)) as url, signed_in(url, token_of(service)) as mine:
+        service.store.close()
+        for path in service.store.engine.url.database, f"{service.store.engine.url.database}-wal":
+            Path(str(path)).write_bytes(b"damaged")
+        with pytest.raises(EvalsvcError, match="The service failed") as failed:
+            mine.quota()
+    assert "sqlite" not in str(failed.value)

@@ -27,8 +27,8 @@ class Images:
         return ResolvedImage(reference, f"sha256:{reference}", "linux/amd64", 1, ("run",), (), ())
 
 
-def admission(store: Store, limit: int = 3, now: datetime = NOW) -> Admission:
-    rules = AdmissionRules(limit, isolated=True, policy=ImagePolicy())
+def admission(store: Store, limit: int = 3, now: datetime = NOW, allowance: int = 50) -> Admission:
+    rules = AdmissionRules(limit, allowance, isolated=True, policy=ImagePolicy())
     return Admission(store, Images(), rules, lambda: now)
 
 
@@ -47,6 +47,16 @@ def test_the_limit_holds_and_says_the_exact_instant_of_the_next_slot(
         door.submit(team.id, "d")
     assert refused.value.next_slot == TOMORROW
     assert not admission(store, now=TOMORROW).submit(team.id, "d").repeated
+
+
+def test_what_costs_nothing_has_an_allowance_of_its_own(store: Store, team: Team, dataset: Dataset) -> None:
+    door = admission(store, allowance=2)
+    for name in "ab":
+        door.cancel(team.id, door.submit(team.id, name).submission_id)
+    assert used(store, team) == 0
+    with pytest.raises(QuotaExceeded, match="2 submissions today"):
+        door.submit(team.id, "c")
+    assert admission(store, allowance=2, now=TOMORROW).submit(team.id, "c")
 
 
 def test_a_refused_request_leaves_nothing_behind(store: Store, team: Team, dataset: Dataset) -> None:

@@ -1,14 +1,18 @@
 """The worker over a real database, real sealed files and real processes; most tests restart it at every tick."""
 
 import contextlib
+import shutil
 import subprocess
 import threading
 from datetime import UTC, datetime
 
 import pytest
+import structlog
 from sqlalchemy import func, select
 
+from evalsvc.bootstrap import configure_logging
 from evalsvc.domain.errors import Conflict, Unavailable
+from evalsvc.domain.labels import LabelTable
 from evalsvc.domain.submission import EXPLANATIONS, Cause, Kind, State
 from evalsvc.executors.docker import DockerExecutor
 from evalsvc.settlement import Settlement
@@ -203,6 +207,43 @@ def test_changed_labels_are_never_scored_with(service: Service) -> None:
     service.worker().tick()
     ended = service.find(submission_id)
     assert (ended.state, ended.cause) == (State.FAILED, Cause.INFRASTRUCTURE)
+
+
+def test_scoring_that_fails_for_whatever_reason_ends_at_its_deadline(service: Service) -> None:
+    submission_id = service.submit()
+    service.work_until_state(submission_id, State.SCORING)
+    shutil.rmtree(service.data / "blobs")
+    service.worker().tick()
+    assert service.find(submission_id).state is State.SCORING
+    service.clock.advance(25 * 3600)
+    service.worker().tick()
+    ended = service.find(submission_id)
+    assert (ended.state, ended.cause) == (State.FAILED, Cause.INFRASTRUCTURE)
+
+
+def test_a_failing_step_puts_no_label_and_no_key_into_the_log(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submission_id = service.submit()
+    service.work_until_state(submission_id, State.SCORING)
+
+    def broken(labels: LabelTable, predictions: object) -> None:
+        secrets = [repr(row) for row in labels.rows]
+        raise ZeroDivisionError(f"{len(secrets)} rows")
+
+    monkeypatch.setattr("evalsvc.evaluation.score_split", broken)
+    configure_logging()
+    try:
+        service.worker().tick()
+    finally:
+        structlog.reset_defaults()
+    said = capsys.readouterr().err
+    assert f"{PRIVATE} rows" in said  # the failure is there
+    with service.store.read() as session:
+        attempt = submissions.last_attempt(session, submission_id, Kind.EVALUATION)
+    assert attempt is not None
+    for secret in ("private_1.png", "LabelRow", "Prediction(", repr(attempt.name_key)[2:-1][:8]):
+        assert secret not in said
 
 
 def test_one_job_at_a_time_in_the_order_of_submission(service: Service) -> None:
