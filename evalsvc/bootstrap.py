@@ -24,7 +24,7 @@ from evalsvc.executors.base import Executor, ImageResolver, Limits, RunLimits
 from evalsvc.registry.image_policy import ImagePolicy
 from evalsvc.store.datasets import current_dataset
 from evalsvc.store.migrate import check
-from evalsvc.store.session import Store, create_store_engine
+from evalsvc.store.session import Store, create_store_engine, sqlite_url
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -58,8 +58,9 @@ def make_store(settings: Settings) -> tuple[Store, Path]:
     URL that is none.
     """
     data = _private_folder(settings.data)
+    url = settings.database_url or sqlite_url(data / "evalsvc.db")
     try:
-        return Store(create_store_engine(settings.store_url)), data
+        return Store(create_store_engine(url)), data
     except (ArgumentError, ImportError) as error:
         raise ConfigurationError(f"EVALSVC_DATABASE_URL cannot be used: {error}.") from error
 

@@ -2,7 +2,6 @@
 
 import os
 import tomllib
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -63,10 +62,6 @@ class Settings(BaseSettings):
     infrastructure_retries: int = Field(default=3, ge=0)
     disclosure_step: float = Field(default=60.0, ge=0.0)
     """A private run's end is shown at the next multiple of this, so that its length tells nothing."""
-
-    @cached_property
-    def store_url(self) -> str:
-        return self.database_url or f"sqlite:///{self.data / 'evalsvc.db'}"
 
     @classmethod
     def settings_customise_sources(

@@ -247,8 +247,9 @@ def _evaluate(demo: Demo) -> None:
 
 def _say_next(demo: Demo) -> None:
     say(f"\nThe service is up at {demo.url}. To go on, in this terminal:")
-    for name in ("EVALSVC_CREDENTIALS", "EVALSVC_DATA", "EVALSVC_EXECUTOR", "EVALSVC_GPUS"):
-        say(f"  export {name}={shlex.quote(demo.environment[name])}")
+    for name, value in sorted(demo.environment.items()):
+        if name != "EVALSVC_TOKEN":  # it is kept with the credentials
+            say(f"  export {name}={shlex.quote(value)}")
     program = Path(sys.executable).with_name("evalsvc")
     for words in (
         "status",

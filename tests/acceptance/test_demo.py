@@ -8,10 +8,12 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ class Demo:
     home: Path
     output: str
     environment: dict[str, str]
+    children: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def run(self, *words: str, token: str = "", code: int = 0) -> str:
         """Type a command; its exit code has to be `code`.  What it printed, errors too."""
@@ -52,12 +55,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("EVALSVC_")}
     command = [EVALSVC, "demo", "--keep", "--dir", str(home)]
     result = subprocess.run(command, env=clean, capture_output=True, text=True, timeout=600, cwd=ROOT)
+    children: list[subprocess.Popen[bytes]] = []
     try:
         assert result.returncode == 0, result.stdout + result.stderr
         exports = dict(re.findall(r"^  export (EVALSVC_\w+)=(.*)$", result.stdout, re.M))
-        yield Demo(home, result.stdout, clean | {name: shlex.split(value)[0] for name, value in exports.items()})
+        yield Demo(
+            home, result.stdout, clean | {name: shlex.split(value)[0] for name, value in exports.items()}, children
+        )
     finally:
         subprocess.run([EVALSVC, "demo", "--stop", "--dir", str(home)], env=clean, check=True)
+        for child in children:
+            child.terminate()
+            child.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +218,41 @@ def build(demo: Demo, tag: str, program: str, more: dict[str, bytes] | None = No
     )
     command = ["docker", "build", "--quiet", "--network", "none", "--tag", tag, str(folder)]
     subprocess.run(command, check=True, capture_output=True)
+
+
+SLOW = """
+import csv, pathlib, time
+names = [row["Filename"] for row in csv.DictReader(open("/input/images.csv"))]
+time.sleep(8 if len(names) > 8 else 0)
+rows = [f"{name},{int(name[:8], 16)}" for name in names]
+pathlib.Path("/output/predictions.csv").write_text("\\n".join(["Filename,Score", *rows]))
+"""
+
+
+def test_a_worker_that_is_killed_in_a_private_run_goes_on_where_it_was(demo: Demo) -> None:
+    build(demo, "slow:1", SLOW)
+    before = demo.json("quota")["used"]
+    submission = demo.json("submit", "slow:1")["id"]
+    wait_for(demo, submission, "running")
+    processes = demo.home / "processes.json"
+    started = json.loads(processes.read_text())
+    os.kill(started["worker"], signal.SIGKILL)
+    time.sleep(1)
+    with (demo.home / "worker.log").open("w") as log:
+        worker = subprocess.Popen([EVALSVC, "worker"], env=demo.environment, stdout=log, stderr=log)
+    demo.children.append(worker)
+    wait_for(demo, submission, "scored")
+    history = [entry["state"] for entry in demo.json("status", submission)["history"]]
+    assert history.count("running") == 1  # adopted, not run again
+    assert demo.json("quota")["used"] == before + 1
+
+
+def wait_for(demo: Demo, submission: str, state: str) -> None:
+    end = time.monotonic() + 120
+    while (now := demo.json("status", submission)["state"]) != state:
+        assert now not in {"scored", "failed", "cancelled"}, now
+        assert time.monotonic() < end, now
+        time.sleep(0.2)
 
 
 def test_without_an_engine_the_demo_says_so_and_runs_a_process(demo: Demo, tmp_path: Path) -> None:
