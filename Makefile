@@ -39,4 +39,5 @@ docs: setup ## write docs/cli.md anew from the commands
 	$(BIN)/python -m typer evalsvc.cli.app utils docs --name evalsvc --output docs/cli.md
 
 clean: ## remove what the targets made
-	rm -rf .venv .demo .bench .mypy_cache .ruff_cache .pytest_cache
+	-[ ! -x $(BIN)/evalsvc ] || $(BIN)/evalsvc demo --stop
+	rm -rf .venv .demo .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build *.egg-info

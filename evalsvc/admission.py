@@ -6,14 +6,14 @@ from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 
+from evalsvc.domain.disclosure import shown_at, visible_history
 from evalsvc.domain.errors import Conflict, Unavailable
-from evalsvc.domain.submission import State
+from evalsvc.domain.submission import FREE_TO_CANCEL, State
 from evalsvc.executors.base import ImageResolver, ResolvedImage
 from evalsvc.registry.image_policy import ImagePolicy, check_image
 from evalsvc.store import quota, submissions
 from evalsvc.store.datasets import current_dataset
 from evalsvc.store.session import Store
-from evalsvc.store.submissions import End
 from evalsvc.store.tables import Dataset
 
 _TRIES = 5
@@ -23,13 +23,15 @@ _TRIES = 5
 class AdmissionRules:
     """`limit` evaluations and `allowance` submissions per team and window.
 
-    `isolated` says whether the executor keeps labels and network out of reach.
+    `isolated` says whether the executor keeps labels and network out of reach; `step` (seconds) is the one of
+    `evalsvc.domain.disclosure`.
     """
 
     limit: int
     allowance: int
     isolated: bool
     policy: ImagePolicy
+    step: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -77,20 +79,22 @@ class Admission:
             return Admitted(submission.id, repeated=False)
 
     def cancel(self, team_id: int, submission_id: str) -> None:
-        """Cancel at once: free before the private images are touched, charged after.
+        """Cancel: at once and free before the private images are touched, else charged and at the next step.
 
-        Raises `Conflict` when it has ended or is being scored.
+        Once a private run has begun, the answer is the same whether or not it has ended meanwhile: what her team
+        may not see yet, a cancel does not tell either.  Raises `Conflict` when the end is there to be seen.
         """
         now = self._clock()
         with self._store.begin() as session:
             submission = submissions.submission_of(session, submission_id, team_id)
-            if submission.state.ended or submission.state is State.SCORING:
-                # One sentence for every such state: which one it is may not be shown yet.
-                raise Conflict(f"Submission {submission_id} can no longer be cancelled.")
-            attempt = submissions.open_attempt(session, submission)
-            if attempt is not None:
-                submissions.end_attempt(attempt, End(now, detail="cancelled by its team"))
-            submissions.enter(session, submission, State.CANCELLED, now)
+            history = submissions.histories(session, [submission_id])[submission_id]
+            shown = visible_history(history, now, self._rules.step)[-1].state
+            if shown is State.RUNNING:
+                submission.cancel_at = submission.cancel_at or shown_at(now, self._rules.step)
+            elif shown in FREE_TO_CANCEL and submission.state in FREE_TO_CANCEL:
+                submissions.cancel(session, submission, now)
+            else:
+                raise Conflict(f"Submission {submission_id} is {shown}: it can no longer be cancelled.")
 
 
 def refuse_unsafe(dataset: Dataset, isolated: bool) -> None:

@@ -169,6 +169,7 @@ def make_app(settings: Settings) -> "FastAPI":
         allowance=settings.submissions_per_day,
         isolated=isolated,
         policy=ImagePolicy(max_size=settings.image_size),
+        step=settings.disclosure_step,
     )
     services = Services(
         store=store,
@@ -191,7 +192,7 @@ def make_app(settings: Settings) -> "FastAPI":
 def running_worker(settings: Settings) -> Iterator["Worker"]:
     """A worker ready to run, the only one on this data folder while the block lasts.
 
-    Raises `Unavailable` when another worker runs, the executor cannot, or the data set may not run on it.
+    Raises `Unavailable` when another worker runs, or the data set may not run on the executor.
     """
     from evalsvc.worker import Worker, WorkerRules
 
@@ -207,7 +208,6 @@ def running_worker(settings: Settings) -> Iterator["Worker"]:
         executor = make_executor(settings)
         try:
             _refuse_unsafe_data(store, executor)
-            executor.check()
             yield Worker(store, executor, data, rules, utc_now)
         finally:
             executor.close()

@@ -38,6 +38,8 @@ class Client:
 
     def __init__(self, url: str, token: str = "") -> None:
         self.url = url.rstrip("/")
+        if not self.url.startswith(("http://", "https://")):
+            raise errors.InputError(f"{url!r} is not the address of a service: begin it with https:// or http://.")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._http = httpx.Client(base_url=self.url, headers=headers, timeout=30.0)
 
@@ -76,8 +78,8 @@ class Client:
             response = self._http.request(method, path, json=body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise errors.Unavailable(
-                f"The service at {self.url} does not answer ({type(error).__name__}): is the address right, and "
-                "is it running?"
+                f"The service at {self.url} does not answer ({type(error).__name__}): is the address right (https "
+                "or http, the port), and is it running?"
             ) from error
         if response.is_success:
             try:
@@ -100,7 +102,9 @@ def _error_of(response: httpx.Response, url: str) -> errors.EvalsvcError:
     try:
         body = ErrorBody.model_validate_json(response.content)
     except ValidationError:
-        return errors.Unavailable(f"{url} answered {response.status_code}; its maintainers' log says more.")
+        return errors.Unavailable(
+            f"{url} answered {response.status_code}, and not as an evalsvc service does: is the address right?"
+        )
     if body.code == errors.QuotaExceeded.code and body.next_slot is not None:
         return errors.QuotaExceeded(body.message, body.next_slot)
     return _ERRORS.get(body.code, errors.EvalsvcError)(body.message)

@@ -25,7 +25,10 @@ SCORING_PATIENCE = timedelta(days=1)
 
 @dataclass(frozen=True)
 class AttemptRow:
-    """The part of an attempt's row that decides; `wall_time` in seconds, `missing_since` as the worker saw it."""
+    """The part of an attempt's row that decides; `wall_time` in seconds, `missing_since` as the worker saw it.
+
+    `number` counts the tries (from 1); `cancel_at` is when the team's wish to cancel takes effect.
+    """
 
     created_at: datetime
     wall_time: float
@@ -33,6 +36,8 @@ class AttemptRow:
     seen_at: datetime | None = None
     ended_at: datetime | None = None
     missing_since: datetime | None = None
+    cancel_at: datetime | None = None
+    number: int = 1
 
 
 @dataclass(frozen=True)
@@ -64,17 +69,24 @@ class Fail:
 
 
 @dataclass(frozen=True)
+class Cancel:
+    """Its team wants it ended."""
+
+
+@dataclass(frozen=True)
 class Delete:
     """The row has ended: remove what is left of the job."""
 
 
-Action = Wait | Queue | Create | Collect | Fail | Delete
+Action = Wait | Queue | Create | Collect | Fail | Cancel | Delete
 
 
 def decide(row: AttemptRow, seen: Observation | None, now: datetime) -> Action:
     """The next action for one attempt."""
     if row.ended_at is not None:
         return Delete()
+    if row.cancel_at is not None and now >= row.cancel_at and (seen is None or seen.phase is not Phase.FINISHED):
+        return Cancel()
     if row.dispatched_at is None:
         return _waiting_for_its_turn(row, now)
     if seen is None:
@@ -113,7 +125,12 @@ def deadline(row: AttemptRow) -> datetime:
 def _waiting_for_its_turn(row: AttemptRow, now: datetime) -> Action:
     if now > deadline(row):
         return Fail(Cause.INFRASTRUCTURE, f"waited in the queue for more than {QUEUE_PATIENCE.days} days")
-    return Queue()
+    return Queue() if now >= row.created_at + pause_before(row.number) else Wait()
+
+
+def pause_before(number: int) -> timedelta:
+    """How long the platform rests before a rerun: what has just failed often fails again at once."""
+    return timedelta(seconds=0 if number == 1 else 10 * 6 ** (number - 2))
 
 
 def _missing(row: AttemptRow, now: datetime) -> Action:

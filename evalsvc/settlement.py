@@ -109,6 +109,12 @@ class Settlement:
             cause = Cause.TRIAL_FAILED if cause.charged else cause
         submissions.enter(session, attempt.submission, State.FAILED, now, cause, reason)
 
+    def cancelled(self, attempt_id: str) -> None:
+        """The team's wish to cancel a private run takes effect; what was charged stays charged."""
+        with self._open(attempt_id) as (session, attempt):
+            if attempt is not None:
+                submissions.cancel(session, attempt.submission, self._clock())
+
     def scored(self, submission_id: str, report: dict[str, Any]) -> None:
         """The score, its place on the leaderboard and the end of the submission, in one transaction."""
         with self._in_scoring(submission_id) as (session, submission):

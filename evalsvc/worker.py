@@ -26,7 +26,7 @@ from evalsvc.domain.errors import (
 )
 from evalsvc.domain.submission import EXPLANATIONS, Cause, Kind
 from evalsvc.executors.base import NETWORK_REACHABLE, Executor, Observation, RunLimits
-from evalsvc.lifecycle import Action, AttemptRow, Collect, Create, Delete, Fail, Queue, Wait, decide
+from evalsvc.lifecycle import Action, AttemptRow, Cancel, Collect, Create, Delete, Fail, Queue, Wait, decide
 from evalsvc.settlement import Evidence, Settlement, assignment_of
 from evalsvc.store import submissions
 from evalsvc.store.blobs import Blobs
@@ -60,15 +60,20 @@ class Worker:
         self._blobs = Blobs(data / "blobs")
         self._missing: dict[str, datetime] = {}
         self._halted = False
+        self._said: dict[str, str] = {}
         self._log = structlog.get_logger("evalsvc.worker")
 
     def run(self, stop: threading.Event) -> None:
         """Tick until `stop` is set.  A part that is away for a while is waited for, not died of."""
+        checked = False
         while not stop.is_set():
             try:
+                if not checked:
+                    self._executor.check()
+                    checked = True
                 moved = self.tick()
             except Unavailable as error:
-                self._log.warning("unavailable", detail=str(error))
+                self._say_unavailable("worker", error)
                 stop.wait(self._rules.tick)
                 continue
             except Exception:  # a database that is away, say: the rows are still the truth when it is back
@@ -122,6 +127,8 @@ class Worker:
             seen_at=attempt.seen_at,
             ended_at=attempt.ended_at,
             missing_since=self._missing.get(attempt.id),
+            cancel_at=attempt.submission.cancel_at,
+            number=attempt.number,
         )
 
     def _remove_orphans(self, observed: Mapping[str, Observation], attempts: Sequence[Attempt]) -> None:
@@ -145,18 +152,25 @@ class Worker:
         try:
             act(*arguments)
         except Unavailable as error:
-            self._log.warning("unavailable", of=name, detail=str(error))
+            self._say_unavailable(name, error)
             return False
         except Exception:
             self._log.exception("step failed", of=name)
             return False
         return True
 
+    def _say_unavailable(self, of: str, error: Unavailable) -> None:
+        """Once, not at every look: what is away for a night would fill the log."""
+        if self._said.get(of) != str(error):
+            self._said[of] = str(error)
+            self._log.warning("unavailable", of=of, detail=str(error))
+
     def _carry_out(self, attempt: Attempt, action: Action) -> None:
         match action:
             case Queue():
                 refuse_unsafe(attempt.submission.dataset, self._executor.isolated)
                 if self._settlement.dispatch(attempt.id):
+                    self._tell("started", attempt)
                     self._create(attempt)
             case Create():
                 self._create(attempt)
@@ -164,6 +178,8 @@ class Worker:
                 self._collect(attempt)
             case Fail(cause, detail):
                 self._fail(attempt, cause, detail)
+            case Cancel():
+                self._settlement.cancelled(attempt.id)
             case Delete():
                 self._executor.delete(attempt.id)
                 self._settlement.deleted(attempt.id)
@@ -185,6 +201,7 @@ class Worker:
         except JobFailed as error:
             self._fail(attempt, error.cause, error.detail)
             return
+        self._tell("collected", attempt)
         # Bytes first, row second: a row never names predictions that are not there.
         name, log = self._blobs.put(predictions), self._keep_log(attempt)
         if attempt.kind is Kind.EVALUATION:
@@ -212,7 +229,17 @@ class Worker:
         if cause is Cause.INFRASTRUCTURE and detail.startswith(NETWORK_REACHABLE):
             self._halted = True
             self._log.error("ALARM: the sandbox is not closed; nothing is started until a restart", detail=detail)
-        self._log.info("attempt failed", attempt=attempt.id, kind=attempt.kind, cause=cause, detail=detail)
+        self._tell("failed", attempt, cause=cause, detail=detail)
+
+    def _tell(self, event: str, attempt: Attempt, **facts: str) -> None:
+        self._log.info(
+            event,
+            submission=attempt.submission_id,
+            attempt=attempt.id,
+            kind=attempt.kind,
+            n=attempt.number,
+            **facts,
+        )
 
     def _keep_log(self, attempt: Attempt) -> str:
         try:
@@ -242,3 +269,4 @@ class Worker:
             raise
         else:
             self._settlement.scored(submission.id, report)
+            self._log.info("scored", submission=submission.id)

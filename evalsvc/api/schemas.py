@@ -43,6 +43,7 @@ class SubmissionView(Message):
     """A submission as its team may see it now.
 
     `deadline` is when the present state ends at the latest; `queue_position` counts from 1 in the one queue.
+    `charged` says whether it holds one of the team's evaluations now; `cancel_at` when a cancel takes effect.
     `notice` says what the reader must know about this service (no isolation, say); `repeated` that the same image
     had been submitted before and this is that submission.
     """
@@ -59,6 +60,8 @@ class SubmissionView(Message):
     deadline: datetime | None
     queue_position: int | None
     history: list[HistoryEntry]
+    charged: bool
+    cancel_at: datetime | None = None
     repeated: bool = False
     notice: str = ""
 

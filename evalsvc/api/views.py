@@ -17,7 +17,7 @@ from evalsvc.api.schemas import (
 )
 from evalsvc.domain.disclosure import StateChange, shown_at, visible_history
 from evalsvc.domain.errors import NotFound
-from evalsvc.domain.submission import State
+from evalsvc.domain.submission import FREE_TO_CANCEL, State
 from evalsvc.lifecycle import QUEUE_PATIENCE, SCORING_PATIENCE, STAGING_GRACE
 from evalsvc.store import quota, scores, submissions
 from evalsvc.store.datasets import current_dataset
@@ -68,9 +68,19 @@ def _view(row: Submission, history: list[StateChange], rules: ViewRules, place: 
         changed_at=last.at,
         deadline=_deadline(last, rules),
         queue_position=place if last.state in {State.TRIAL_QUEUED, State.QUEUED} else None,
+        charged=_charged(history),
+        cancel_at=row.cancel_at,
         history=[HistoryEntry(state=h.state, at=h.at, cause=h.cause, reason=h.reason) for h in history],
         notice=rules.notice,
     )
+
+
+def _charged(history: list[StateChange]) -> bool:
+    """As far as the reader may see: a slot is held from the start, and given back by some ends."""
+    last = history[-1]
+    if last.state is State.FAILED:
+        return last.cause is not None and last.cause.charged
+    return last.state is not State.CANCELLED or history[-2].state not in FREE_TO_CANCEL
 
 
 def _deadline(change: StateChange, rules: ViewRules) -> datetime | None:

@@ -11,6 +11,9 @@ import typer
 from evalsvc import __version__
 from evalsvc.cli import data, errors, maintainer, model, participant, score, server
 
+_SERVER_PARTS = {"alembic", "fastapi", "pydantic_settings", "sqlalchemy", "starlette", "structlog", "uvicorn"}
+"""What the extra `server` brings."""
+
 app = typer.Typer(
     name="evalsvc",
     no_args_is_help=True,
@@ -43,6 +46,13 @@ def main() -> None:
 
     try:
         app()
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in _SERVER_PARTS:
+            raise
+        sys.stderr.write(
+            "error: This command is the service's own: install it with pip install 'evalsvc[server]'.\n"
+        )
+        sys.exit(1)
     except EvalsvcError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(errors.exit_code(error))

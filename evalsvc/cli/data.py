@@ -59,7 +59,9 @@ def preprocess(  # noqa: PLR0913 - one parameter per option is how typer works
     outcomes = _watched(known, run_all(batch.process, tasks, jobs or os.cpu_count() or 1), len(known) + len(tasks))
     counts = _report(outcomes, out_dir, as_json)
     if counts["failed"]:
-        raise InputError(f"{counts['failed']} image(s) failed; the others are done. Mend these and run it again.")
+        raise InputError(
+            f"{counts['failed']} of {len(outcomes)} images failed. Mend these and run it again: finished ones are kept."
+        )
 
 
 def synthesize(  # noqa: PLR0913 - one parameter per option is how typer works
@@ -118,7 +120,8 @@ def _watched(known: "Iterable[Outcome]", outcomes: "Iterable[Outcome]", total: i
     failures = 0
     with console.progress() as bar:
         task = bar.add_task("preprocessing", total=total)
-        for outcome in itertools.chain(known, outcomes):
+        # What is known beforehand (labels without an image) comes last: there may be very many.
+        for outcome in itertools.chain(outcomes, known):
             seen.append(outcome)
             failures += bool(outcome.message)
             if outcome.message and failures <= _SHOWN_FAILURES:

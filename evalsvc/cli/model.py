@@ -79,7 +79,10 @@ def try_(  # noqa: PLR0913 - one parameter per option is how typer reads them
     gpus: Annotated[int | None, typer.Option(min=0, help="[default: 1 if there is one]")] = None,
     timeout: Annotated[str, typer.Option(metavar="TIME", help="Such as 90s or 10m.")] = "60m",
     build_network: Annotated[str | None, typer.Option(metavar="NAME", help="For docker build: host.")] = None,
-    keep_output: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep predictions.csv there.")] = None,
+    keep_output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep predictions.csv there, the images under their own names."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run an image on sample images exactly as the service does, and say whether it follows the contract."""
@@ -96,7 +99,7 @@ def try_(  # noqa: PLR0913 - one parameter per option is how typer reads them
     limits = replace(Limits(), memory=parse_size(memory), cpus=cpus, wall_time=parse_duration(timeout))
     report = _try(Request(target, data, images, limits, gpus, build_network), executor)
     if keep_output and report.outcome.written:
-        _write(keep_output, report.outcome.written)
+        _write(keep_output, trial_view.kept(report))
     (trial_view.show_json if as_json else trial_view.show)(report)
     if report.outcome.cause:
         raise typer.Exit(errors.exit_code(JobFailed(report.outcome.cause, report.outcome.detail)))

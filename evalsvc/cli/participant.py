@@ -41,7 +41,7 @@ def login(
     from evalsvc.cli.credentials import Credentials, save_credentials, usable_token
     from evalsvc.client import Client
 
-    token = usable_token(token or typer.prompt("Token", hide_input=True))
+    token = usable_token(token or _ask_token())
     client = Client(url, token)
     try:
         mine = client.quota()
@@ -50,6 +50,15 @@ def login(
     path = save_credentials(Credentials(client.url, token))
     say(f"Signed in to {client.url} as team {mine.team}.")
     note(f"Kept in {path}. Next: evalsvc submit IMAGE --watch")
+
+
+def _ask_token() -> str:
+    """From the terminal, unseen; from a pipe as it comes."""
+    import sys
+
+    if not sys.stdin.isatty():
+        return sys.stdin.readline()
+    return str(typer.prompt("Token", hide_input=True))
 
 
 def submit(
@@ -91,11 +100,18 @@ def status(
 
 def logs(submission_id: Id, as_json: Json = False) -> None:
     """Print what your model printed during its trial (private runs show no log)."""
-    from evalsvc.cli.console import say_json, write
+    from evalsvc.cli.console import note, say_json, write
 
     with _service() as client:
         log = client.log(submission_id)
-        say_json(log.model_dump(mode="json")) if as_json else write(log.text)
+        if as_json:
+            say_json(log.model_dump(mode="json"))
+        elif log.text:
+            write(log.text)
+        else:
+            note(
+                f"The trial of {submission_id} printed nothing; evalsvc status {submission_id} says how it ended."
+            )
 
 
 def report(
@@ -148,10 +164,10 @@ def leaderboard(
 
 
 def cancel(submission_id: Id, as_json: Json = False) -> None:
-    """Cancel a submission: free until its private run starts."""
+    """Cancel a submission: free until its private run starts, charged and at the next full minute after."""
     from evalsvc.cli import submission
     from evalsvc.cli.console import say_json
 
     with _service() as client:
         view = client.cancel(submission_id)
-        say_json(view.model_dump(mode="json")) if as_json else submission.show(view)
+        say_json(view.model_dump(mode="json")) if as_json else submission.show_cancel(view)

@@ -32,6 +32,7 @@ def serve(
     )
     _warn_unless_isolated(settings.executor)
     application = make_app(settings)
+    _refuse_busy_port(settings.host, settings.port)
     note(f"evalsvc serves on http://{settings.host}:{settings.port}; stop it with Ctrl-C.")
     uvicorn.run(application, host=settings.host, port=settings.port, log_level="warning")
 
@@ -100,6 +101,22 @@ def _warn_without_gpu(executor: str, gpus: int) -> None:
             note(f"WARNING: jobs ask for {gpus} GPU, and the engine names none. Without one, set EVALSVC_GPUS=0.")
     finally:
         engine.close()
+
+
+def _refuse_busy_port(host: str, port: int) -> None:
+    import socket
+
+    from evalsvc.domain.errors import Unavailable
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Unavailable(
+                f"Cannot listen on {host}:{port} ({error.strerror}): choose another --port."
+            ) from error
 
 
 def _warn_unless_isolated(executor: str) -> None:

@@ -48,15 +48,30 @@ def show(view: SubmissionView) -> None:
         say(f"Number {view.queue_position} in the queue.")
     if view.deadline is not None:
         say(f"This state ends by {_time(view.deadline)} UTC at the latest.")
+    if view.state.ended:
+        say("It used one of today's evaluations." if view.charged else "Nothing was charged.")
     _say_next(view)
+
+
+def show_cancel(view: SubmissionView) -> None:
+    """What became of the wish to cancel, without telling what may not be seen yet."""
+    if view.state is State.RUNNING and view.cancel_at is not None:
+        say(
+            f"{view.id} runs on the private test set: it is cancelled at {_time(view.cancel_at)} UTC unless it "
+            "has ended by then. It stays charged."
+        )
+    else:
+        show(view)
 
 
 def _say_next(view: SubmissionView) -> None:
     hints = {
         State.SCORED: f"Next: evalsvc report {view.id}",
-        State.FAILED: f"Next: evalsvc logs {view.id}" if view.cause is Cause.TRIAL_FAILED else "",
+        State.FAILED: f"Next: evalsvc logs {view.id}"
+        if view.cause is Cause.TRIAL_FAILED
+        else "Next: evalsvc try IMAGE --images 500 finds most such failures on your own machine.",
     }
-    if hints.get(view.state):
+    if view.state in hints and view.cause is not Cause.INFRASTRUCTURE:
         say(hints[view.state])
 
 
@@ -86,9 +101,10 @@ def show_leaderboard(board: Leaderboard) -> None:
         ]
         for r in board.rows
     ]
-    kind = "synthetic data" if board.dataset.synthetic else "private test set"
+    kind = "synthetic" if board.dataset.synthetic else "sealed"
     columns = ["rank", "team", "submission", "tau-b", "AMAE (ranks)", "AUC interval cancer"]
-    say_table(f"Leaderboard: {board.dataset.name}, {kind} {board.dataset.version[:12]}", columns, rows, numeric=3)
+    title = f"Leaderboard, private split of {board.dataset.name} {board.dataset.version[:12]} ({kind})"
+    say_table(title, columns, rows, numeric=3)
     if not board.rows:
         say("Nobody has a score yet.")
 
@@ -120,7 +136,11 @@ def watch(client: Client, view: SubmissionView, as_json: bool) -> None:
     """Follow a submission to its end, then show the report, or why there is none.  Raises `JobFailed`."""
     if not as_json:
         show_admitted(view)
-    view = _follow(client, view)
+    try:
+        view = _follow(client, view)
+    except KeyboardInterrupt:
+        note(f"It goes on without you. Next: evalsvc status {view.id}")
+        raise
     if view.state is State.SCORED:
         found = client.report(view.id)
         say_json(found.model_dump(mode="json")) if as_json else show_report(found)

@@ -90,6 +90,17 @@ def live() -> Iterator[Callable[["Observation"], None]]:
         yield watch
 
 
+def kept(report: Report) -> bytes:
+    """The predictions under the images' own names, as `evalsvc score` wants them; invalid ones as written."""
+    found = report.outcome.predictions
+    if not found:
+        return report.outcome.written
+    levels = any(each.level is not None for each in found.values())
+    rows = ["Filename,Score,Level" if levels else "Filename,Score"]
+    rows += [f"{name},{each.score!r}" + (f",{each.level}" if levels else "") for name, each in found.items()]
+    return ("\n".join(rows) + "\n").encode()
+
+
 def verdict(report: Report) -> str:
     """One sentence: `ok`, or the cause, what is known of it, and what to do next."""
     outcome = report.outcome
@@ -107,6 +118,8 @@ def show(report: Report) -> None:
         _show_predictions(report)
         console.say(_facts(report))
     console.say(verdict(report))
+    if report.ok and report.isolated:
+        console.say(f"Next: evalsvc submit {report.prepared.image.reference} --watch")
 
 
 def show_json(report: Report) -> None:

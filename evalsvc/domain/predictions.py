@@ -141,7 +141,7 @@ def _layout(number: int, line: str, names: frozenset[str]) -> _Layout:
     if delimiter == ";" and "," in line:
         raise PredictionsError("the header has both , and ;; separate the columns by one of them.", number)
     cells = _cells(line, delimiter, number)
-    if any(cell in names or cell.endswith(".png") for cell in cells):
+    if any(cell.lower() not in _COLUMNS and (cell in names or cell.endswith(".png")) for cell in cells):
         raise PredictionsError(f"there is no header; {_HEADER_RULE}.", number)
     where: dict[str, int] = {}
     for index, cell in enumerate(cells):

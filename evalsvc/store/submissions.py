@@ -110,6 +110,14 @@ def end_attempt(attempt: Attempt, end: End) -> None:
     attempt.predictions, attempt.log = end.predictions, end.log
 
 
+def cancel(session: Session, submission: Submission, now: datetime) -> None:
+    """End a submission, and the attempt under way, for its team's wish."""
+    attempt = open_attempt(session, submission)
+    if attempt is not None:
+        end_attempt(attempt, End(now, detail="cancelled by its team"))
+    enter(session, submission, State.CANCELLED, now)
+
+
 def submission_of(session: Session, submission_id: str, team_id: int | None = None) -> Submission:
     """A submission by its id.  Another team's does not exist: `NotFound` either way."""
     submission = session.get(Submission, submission_id)

@@ -107,7 +107,10 @@ class Dataset(Base):
 
 
 class Submission(Base):
-    """One image that a team asked to have evaluated, and how far it has come."""
+    """One image that a team asked to have evaluated, and how far it has come.
+
+    `cancel_at` is when a cancel asked for during the private run takes effect.
+    """
 
     __tablename__ = "submission"
     __table_args__ = (
@@ -125,6 +128,7 @@ class Submission(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]
+    cancel_at: Mapped[datetime | None]
     team: Mapped[Team] = relationship(lazy="joined")
     dataset: Mapped[Dataset] = relationship(lazy="joined")
 

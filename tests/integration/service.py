@@ -54,10 +54,11 @@ class Service:
     clock: Clock
     limit: int = 3
     allowance: int = 50
+    step: float = 0.0
 
     @property
     def admission(self) -> Admission:
-        rules = AdmissionRules(self.limit, self.allowance, isolated=False, policy=ImagePolicy())
+        rules = AdmissionRules(self.limit, self.allowance, isolated=False, policy=ImagePolicy(), step=self.step)
         return Admission(self.store, FolderImages(self.data / "process"), rules, self.clock)
 
     @cached_property

@@ -76,6 +76,7 @@ def mine(service: Service, web: httpx.Client) -> Iterator[Client]:
 def test_from_submit_to_report(service: Service, mine: Client) -> None:
     view = mine.submit(service.model())
     assert (view.state, view.queue_position, view.repeated) == (State.TRIAL_QUEUED, 1, False)
+    assert view.charged
     assert view.deadline is not None
     with pytest.raises(NotFound, match="it is trial_queued"):
         mine.report(view.id)
@@ -129,6 +130,26 @@ def test_a_score_is_on_no_page_before_its_step(service: Service) -> None:
         service.clock.advance(STEP)
         assert len(mine.leaderboard().rows) == 1
         assert mine.report(view.id).scored_at.timestamp() % STEP == 0
+
+
+def test_a_cancel_does_not_tell_whether_a_private_run_has_ended(service: Service) -> None:
+    """One that runs and one that has ended unseen get the same answer, until the step has come."""
+    service.step = STEP
+    with serving(application(service, STEP)) as url, signed_in(url, token_of(service)) as mine:
+        ended = mine.submit(service.model(name="ended"))
+        service.end(ended.id)
+        runs = mine.submit(service.model(ON_PRIVATE + "__import__('time').sleep(600)", "runs"))
+        service.work_until_state(runs.id, State.RUNNING)
+        answers = [mine.cancel(view.id) for view in (ended, runs)]
+        assert {answer.state for answer in answers} == {State.RUNNING}
+        assert answers[0].cancel_at == answers[1].cancel_at
+        assert answers[0].cancel_at is not None
+        service.clock.advance(STEP)
+        service.end(runs.id)
+        assert [mine.submission(view.id).state for view in (ended, runs)] == [State.SCORED, State.CANCELLED]
+        assert all(mine.submission(view.id).charged for view in (ended, runs))
+        with pytest.raises(Conflict, match="can no longer be cancelled"):
+            mine.cancel(ended.id)
 
 
 def test_another_teams_submission_does_not_exist(service: Service, web: httpx.Client, mine: Client) -> None:
@@ -193,7 +214,8 @@ def test_over_quota_says_when_the_next_slot_is_free(service: Service, mine: Clie
 
 def test_cancel_twice(service: Service, mine: Client) -> None:
     view = mine.submit(service.model())
-    assert mine.cancel(view.id).state is State.CANCELLED
+    cancelled = mine.cancel(view.id)
+    assert (cancelled.state, cancelled.charged) == (State.CANCELLED, False)
     assert mine.quota().used == 0
     with pytest.raises(Conflict, match="can no longer be cancelled"):
         mine.cancel(view.id)

@@ -100,6 +100,9 @@ def test_a_cancel_is_free_until_the_private_images_are_touched(
             for state in (State.TRIAL_RUNNING, State.QUEUED, State.RUNNING):
                 submissions.enter(session, row, state, NOW)
     door.cancel(team.id, admitted.submission_id)
+    if touched:  # it is the worker that ends it
+        with store.begin() as session:
+            submissions.cancel(session, submissions.submission_of(session, admitted.submission_id), NOW)
     assert used(store, team) == kept
     assert not door.submit(team.id, "a").repeated
 

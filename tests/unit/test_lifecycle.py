@@ -1,5 +1,6 @@
 """`decide` over every kind of row and every kind of observation."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from evalsvc.lifecycle import (
     STAGING_GRACE,
     Action,
     AttemptRow,
+    Cancel,
     Collect,
     Create,
     Delete,
@@ -43,6 +45,16 @@ def started(after: timedelta) -> Observation:
 OVERRUN = Fail(Cause.TIMED_OUT, "ran for more than 3600 s and was not ended by the executor")
 
 
+def again(number: int) -> AttemptRow:
+    """A rerun in the queue."""
+    return AttemptRow(created_at=T0, wall_time=WALL, number=number)
+
+
+def wish(after: timedelta) -> AttemptRow:
+    """A dispatched attempt that its team wants cancelled `after` its dispatch."""
+    return replace(seen, cancel_at=T0 + after)
+
+
 def show(phase: Phase, cause: Cause | None = None) -> Observation:
     return Observation("a", phase, cause, "detail")
 
@@ -52,6 +64,13 @@ UNFINISHED = (Phase.WAITING, Phase.STAGING, Phase.RUNNING)
 CASES: list[tuple[str, AttemptRow, Observation | None, timedelta, Action | type[Fail]]] = [
     ("queued", queued, None, SECOND, Queue()),
     ("queued too long", queued, None, QUEUE_PATIENCE + SECOND, Fail),
+    ("rerun, resting", again(3), None, timedelta(seconds=59), Wait()),
+    ("rerun, rested", again(3), None, timedelta(seconds=60), Queue()),
+    ("cancel, not yet", wish(SECOND * 9), show(Phase.RUNNING), SECOND * 8, Wait()),
+    ("cancel, now", wish(SECOND * 9), show(Phase.RUNNING), SECOND * 9, Cancel()),
+    ("cancel, job missing", wish(SECOND * 9), None, SECOND * 9, Cancel()),
+    ("cancel, but it has ended", wish(SECOND * 9), show(Phase.FINISHED), SECOND * 9, Collect()),
+    ("cancel, back in the queue", replace(again(2), cancel_at=T0), None, SECOND, Cancel()),
     ("queued, a stray job of its name", queued, show(Phase.RUNNING), SECOND, Queue()),
     ("dispatched, not made", dispatched, None, SECOND, Create()),
     ("dispatched, not made in time", dispatched, None, LATEST + SECOND, Fail),

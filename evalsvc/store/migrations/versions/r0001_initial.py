@@ -69,6 +69,7 @@ def _create_submissions() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         _instant("created_at"),
         _instant("changed_at"),
+        _instant("cancel_at", nullable=True),
     )
     op.create_index("ix_submission_team_created", "submission", ["team_id", "created_at"])
     op.create_index("ix_submission_same", "submission", ["team_id", "dataset_id", "digest"])
