@@ -60,7 +60,7 @@ def preprocess(  # noqa: PLR0913 - one parameter per option is how typer works
     counts = _report(outcomes, out_dir, as_json)
     if counts["failed"]:
         raise InputError(
-            f"{counts['failed']} of {len(outcomes)} images failed. Mend these and run it again: finished ones are kept."
+            f"{counts['failed']} of {len(outcomes)} images failed. Mend these and run it again: the rest is kept."
         )
 
 

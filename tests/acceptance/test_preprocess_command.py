@@ -99,7 +99,7 @@ def test_each_bad_file_is_named_and_the_others_are_done(stand_in: Path, tmp_path
     labels.write_text("".join(lines))
     done = run("preprocess", "--labels", labels, raw, out, "--json", "--jobs", 1)
     assert done.returncode == 3
-    assert done.stderr.endswith("6 image(s) failed; the others are done. Mend these and run it again.\n")
+    assert "6 of 7 images failed. Mend these and run it again: the rest is kept." in done.stderr
     assert "Traceback" not in done.stderr
     said = {failure["filename"]: failure["error"] for failure in json.loads(done.stdout)["failures"]}
     assert "truncated" in said.pop("test_2.png")
