@@ -97,6 +97,10 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise ConfigurationError(
+                f"{file}: {key!r} is not a setting (docs/operations.md lists them)."
+            ) from error
         raise ConfigurationError(
             f"The setting {key!r} (EVALSVC_{key.upper()}) is not right: {first['msg']}."
         ) from error

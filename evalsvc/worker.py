@@ -224,7 +224,7 @@ class Worker:
         explain = (
             detail and cause is not Cause.INFRASTRUCTURE
         )  # the platform's faults are its maintainers' to read
-        reason = f"{EXPLANATIONS[cause]} ({detail})" if explain else EXPLANATIONS[cause]
+        reason = f"{EXPLANATIONS[cause].rstrip('.')} ({detail.rstrip('.')})." if explain else EXPLANATIONS[cause]
         self._settlement.failed(attempt.id, Evidence(cause, detail, reason, self._keep_log(attempt)))
         if cause is Cause.INFRASTRUCTURE and detail.startswith(NETWORK_REACHABLE):
             self._halted = True

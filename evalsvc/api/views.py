@@ -117,7 +117,7 @@ def report_view(session: Session, row: Submission, rules: ViewRules, now: dateti
     view = submission_views(session, [row], rules, now)[0]
     score = scores.score_of(session, row.id) if view.state is State.SCORED else None
     if score is None:
-        raise NotFound(f"Submission {row.id} has no report: it is {view.state}. {view.reason}".strip())
+        raise NotFound(f"Submission {row.id} has no report; its state is {view.state}. {view.reason}".strip())
     return ReportView(
         id=row.id,
         team=row.team.name,

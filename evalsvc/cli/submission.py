@@ -45,7 +45,7 @@ def show(view: SubmissionView) -> None:
     rows = [[_time(h.at), h.state.value, _why(h.cause, h.reason)] for h in view.history]
     say_table(None, ["time (UTC)", "state", "why"], rows)
     if view.queue_position is not None:
-        say(f"Number {view.queue_position} in the queue.")
+        say(f"{view.queue_position - 1} before it in the queue.")
     if view.deadline is not None:
         say(f"This state ends by {_time(view.deadline)} UTC at the latest.")
     if view.state.ended:

@@ -78,7 +78,7 @@ def test_from_submit_to_report(service: Service, mine: Client) -> None:
     assert (view.state, view.queue_position, view.repeated) == (State.TRIAL_QUEUED, 1, False)
     assert view.charged
     assert view.deadline is not None
-    with pytest.raises(NotFound, match="it is trial_queued"):
+    with pytest.raises(NotFound, match="its state is trial_queued"):
         mine.report(view.id)
     service.end(view.id)
     assert mine.submission(view.id).state is State.SCORED
@@ -125,7 +125,7 @@ def test_a_score_is_on_no_page_before_its_step(service: Service) -> None:
         view = mine.submit(service.model())
         service.end(view.id)
         assert mine.leaderboard().rows == []
-        with pytest.raises(NotFound, match="it is running"):
+        with pytest.raises(NotFound, match="its state is running"):
             mine.report(view.id)
         service.clock.advance(STEP)
         assert len(mine.leaderboard().rows) == 1
