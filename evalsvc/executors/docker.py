@@ -7,10 +7,11 @@ attached client that stops reading can make its container unkillable.
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
-from evalsvc.domain.errors import Conflict, DatasetError, ImageRefused, JobFailed
+from evalsvc.domain.errors import Conflict, DatasetError, ImageRefused, InputError, JobFailed, Unavailable
 from evalsvc.domain.submission import Cause
 from evalsvc.executors.base import JobSpec, Observation, Phase
 from evalsvc.executors.docker_engine import (
@@ -24,12 +25,12 @@ from evalsvc.executors.docker_engine import (
     reaching,
     require,
 )
+from evalsvc.executors.docker_faults import REGISTERS, UNFIT_REGISTERS, image_fault, is_plain_file
 from evalsvc.executors.docker_images import describe, ensure_pod_image
 from evalsvc.executors.docker_spec import (
     ATTEMPT,
     DEFAULT_UNREACHABLE,
     INSTANCE,
-    PLAN,
     SPEC,
     ContainerRequest,
     Plan,
@@ -43,7 +44,7 @@ from evalsvc.executors.docker_spec import (
     stage_request,
     submission_request,
 )
-from evalsvc.executors.docker_steps import Status, Step, decide, to_observation
+from evalsvc.executors.docker_steps import Status, Step, decide, submission_fault, to_observation
 from evalsvc.executors.docker_view import Job, View, seen_of
 from evalsvc.executors.framing import parse_frame
 from evalsvc.executors.spec_hash import spec_hash
@@ -66,6 +67,8 @@ class DockerExecutor:
 
     name = "docker"
     isolated = True
+    max_concurrent_gpu_jobs: Final = 1
+    """The engine does not say which of its GPUs are in use, so no two jobs may have any at the same time."""
 
     def __init__(
         self,
@@ -96,46 +99,55 @@ class DockerExecutor:
             identity = spec_hash(spec)
             self._refuse_other(spec.attempt_id, identity)
             sizes = _image_sizes(spec)
+            self._await_gpus(spec)
             plan, site = self._plan(spec), self._site()
             self._volume(plan.input_volume, input_options(sizes, site.user), labels(site, plan, identity, "input"))
             self._volume(plan.output_volume, output_options(plan.limits), labels(site, plan, identity, "output"))
             self._ensure(holder_request(site, plan, identity), start=True)
             self._ensure(stage_request(site, plan, identity, spec, sum(sizes)), start=True)
-            self._ensure(submission_request(site, plan, identity), start=False)
+            self._ensure_submission(submission_request(site, plan, identity))
+
+    def machine_memory(self) -> int:
+        """Bytes of memory of the engine's machine.  Raises `Unavailable`."""
+        return int(self._engine.facts["MemTotal"])
 
     def observe(self) -> Sequence[Observation]:
-        """One look at all jobs; each that can go on is moved one step."""
+        """One look at all jobs; each that can go on is moved one step.
+
+        What the engine refuses one job, or does not understand of it, is that job's end and no other's.
+        """
         with answering():
-            return [seen for job in self._view.jobs() if (seen := self._advance(job)) is not None]
+            return [seen for job in self._view.jobs() if (seen := self._look(job)) is not None]
 
     def harvest(self, attempt_id: str) -> bytes:
         """Run collect in the holder and unpack its frame.  Raises `JobFailed`, or `Conflict` before the end."""
         with answering():
             job = next(iter(self._view.jobs(attempt_id)), None)
-            seen = self._advance(job) if job else None
+            seen = self._look(job) if job else None
             if job is None or seen is None:
                 raise JobFailed(Cause.INFRASTRUCTURE, "the job's containers are gone")
             if seen.cause is not None:
                 raise JobFailed(seen.cause, seen.detail)
             if seen.phase is not Phase.FINISHED:
                 raise Conflict(f"The job of attempt {attempt_id} has not finished: it is {seen.phase}.")
-            plan = Plan.from_label(job[Role.HOLDER]["Labels"][PLAN])
+            plan, _ = job.read()
             return parse_frame(self._view.collect(plan, plan.limits.predictions))
 
     def log(self, attempt_id: str, limit: int = 64 * 1024) -> bytes:
         """The end of the submission's log; the engine keeps at most 1 MiB of it."""
         with answering():
             for job in self._view.jobs(attempt_id):
-                if limit > 0 and Role.SUBMISSION in job:
-                    return self._view.logs(job[Role.SUBMISSION]["Id"])[-limit:]
+                if limit > 0 and Role.SUBMISSION in job.parts:
+                    with suppress(APIError):
+                        return self._view.logs(job.parts[Role.SUBMISSION]["Id"])[-limit:]
         return b""
 
     def delete(self, attempt_id: str) -> None:
         """The holder goes first: a job without it is never moved on, should this be interrupted."""
         with answering():
             for job in self._view.jobs(attempt_id):
-                for role in [role for role in Role if role in job]:
-                    self._forgiving(self._engine.api.remove_container, job[role]["Id"], force=True, v=True)
+                for container in job.containers:
+                    self._forgiving(self._engine.api.remove_container, container["Id"], force=True, v=True)
             for volume in self._view.volumes(f"{ATTEMPT}={attempt_id}"):
                 self._forgiving(self._engine.api.remove_volume, volume["Name"])
 
@@ -148,27 +160,49 @@ class DockerExecutor:
         self._watch.close()
         self._engine.close()
 
-    def _advance(self, job: Job) -> Observation | None:
-        """Decide and act on one job; None when it vanished while we looked."""
-        first = next(iter(job.values()))["Labels"]
-        plan = Plan.from_label(first[PLAN])
+    def _look(self, job: Job) -> Observation | None:
+        """Move one job on; None when it vanished while we looked.  Raises `Unavailable` alone."""
         try:
-            evidence = self._view.evidence(plan, job)
+            return self._advance(job)
+        except ImageNotFound:
+            return _ended(job, Cause.IMAGE_REFUSED, "The image is no longer in the Docker engine.")
         except Missing:
             return None
-        decision = decide(evidence, plan, datetime.now(UTC))
-        self._act(decision.step, plan, first[SPEC])
-        return to_observation(decision, plan, evidence.submission)
+        except APIError as error:
+            return job_refused(job, error)
+        except ImageRefused as error:
+            return _ended(job, Cause.IMAGE_REFUSED, str(error))
+        except (Conflict, KeyError, TypeError, ValueError) as error:
+            return _ended(job, Cause.INFRASTRUCTURE, f"the job cannot be read or moved on: {error}")
+
+    def _advance(self, job: Job) -> Observation:
+        """Decide and act on one job."""
+        plan, identity = job.read()
+        evidence = self._view.evidence(plan, identity, job)
+        decision, seen = decide(evidence, plan, datetime.now(UTC)), evidence.submission
+        if decision.step is Step.START_SUBMISSION:
+            self._check_registers(job)
+        self._act(decision.step, plan, identity)
+        if decision.step is Step.START_SUBMISSION:
+            seen = seen_of(self._view.inspect(plan.container(Role.SUBMISSION)))
+        return to_observation(decision, plan, seen)
+
+    def _check_registers(self, job: Job) -> None:
+        """Raise `ImageRefused` for an image that would stop the engine itself."""
+        container = job.parts[Role.SUBMISSION]["Id"]
+        modes = [self._engine.mode_of(container, path) for path in REGISTERS]
+        if not all(mode is None or is_plain_file(mode) for mode in modes):
+            raise ImageRefused(UNFIT_REGISTERS)
 
     def _plan(self, spec: JobSpec) -> Plan:
         """Pins the image by its id.  Raises `ImageRefused` when the engine has none of that name any more."""
         try:
             image = describe(spec.image, self._engine.inspect_image(spec.image))
-        except (ImageNotFound, APIError) as error:
-            raise ImageRefused(
-                f"The image {spec.image} is no longer in the Docker engine. Build or pull it, then submit again."
-            ) from error
-        return Plan(spec.attempt_id, image.digest, spec.limits, image.volumes, self._runtime)
+        except ImageNotFound as error:
+            raise _gone(spec.image) from error
+        except InputError as error:
+            raise ImageRefused(str(error)) from error
+        return Plan(spec.attempt_id, image.digest, spec.limits, image.volumes, self._runtime, image.command)
 
     def _site(self) -> Site:
         pod_image = ensure_pod_image(self._engine, self._base_image)
@@ -180,7 +214,7 @@ class DockerExecutor:
 
     def _refuse_other(self, attempt_id: str, identity: str) -> None:
         for job in self._view.jobs(attempt_id):
-            if any(found["Labels"][SPEC] != identity for found in job.values()):
+            if any(found["Labels"].get(SPEC) != identity for found in job.containers):
                 raise _other_spec(attempt_id)
 
     def _volume(self, name: str, options: dict[str, str], marks: dict[str, str]) -> None:
@@ -203,6 +237,26 @@ class DockerExecutor:
             self._adopt(request)
         if start:
             self._start(request.name)
+
+    def _ensure_submission(self, request: ContainerRequest) -> None:
+        """Raises `ImageRefused` where the engine refuses it because of the image."""
+        try:
+            self._ensure(request, start=False)
+        except ImageNotFound as error:
+            raise _gone(request.config["image"]) from error
+        except APIError as error:
+            if sentence := image_fault(str(error.explanation or error)):
+                raise ImageRefused(sentence) from error
+            raise
+
+    def _await_gpus(self, spec: JobSpec) -> None:
+        """Raise `Unavailable` while another job has this engine's GPUs: it gives any job the same ones."""
+        holding = self._view.holding_gpus() if spec.limits.gpus else []
+        if others := [attempt for attempt in holding if attempt != spec.attempt_id]:
+            raise Unavailable(
+                f"Only one job at a time can have GPUs on this engine, and attempt {others[0]} has them. Wait for "
+                f"its end, or remove it if it is of no use: docker rm --force ev-{others[0]}-submission."
+            )
 
     def _adopt(self, request: ContainerRequest) -> None:
         found = self._view.inspect_soon(request.name)["Config"]["Labels"]
@@ -241,11 +295,31 @@ class DockerExecutor:
 
     def _sweep(self) -> None:
         """Remove volumes whose containers are gone, which a killed `create` or `delete` may leave."""
-        alive = {found["Labels"][ATTEMPT] for job in self._view.jobs() for found in job.values()}
+        alive = {job.attempt_id for job in self._view.jobs()}
         for volume in self._view.volumes(ATTEMPT):
             age = (datetime.now(UTC) - datetime.fromisoformat(volume["CreatedAt"])).total_seconds()
             if volume["Labels"][ATTEMPT] not in alive and age > _VOLUME_GRACE:
                 self._forgiving(self._engine.api.remove_volume, volume["Name"])
+
+
+def job_refused(job: Job, error: APIError) -> Observation:
+    """The end of a job that the engine refuses something; a fault of the engine's own may pass and ends none."""
+    words = str(error.explanation or error)
+    if error.is_server_error() and image_fault(words) is None:
+        runs = job.parts.get(Role.SUBMISSION, {}).get("State") == "running"
+        return Observation(job.attempt_id, Phase.RUNNING if runs else Phase.STAGING, detail=words)
+    fault = submission_fault(words)
+    return _ended(job, fault.cause, fault.detail)
+
+
+def _ended(job: Job, cause: Cause | None, detail: str) -> Observation:
+    return Observation(job.attempt_id, Phase.FINISHED, cause, detail)
+
+
+def _gone(image: str) -> ImageRefused:
+    return ImageRefused(
+        f"The image {image} is no longer in the Docker engine. Build or pull it, then submit again."
+    )
 
 
 def _other_spec(attempt_id: str) -> Conflict:

@@ -1,5 +1,7 @@
 """The Docker engine behind docker-py: one lazily opened connection, and one table from its errors to ours."""
 
+import base64
+import json
 import os
 import socket
 import threading
@@ -15,11 +17,14 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from docker.errors import NotFound as Missing
 
 from evalsvc.domain.errors import Unavailable
+from evalsvc.domain.image import check_reference
 
 _UNREACHABLE: Final = (
     "The Docker engine cannot be reached ({error}). Is Docker running, and may you use it? `docker version` tells."
 )
 DEFAULT_DOCKER_HOST: Final = "unix:///var/run/docker.sock"
+OK: Final = 200
+NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 """The name is taken, or the container is in another state than the request needs."""
 
@@ -82,9 +87,33 @@ class Engine:
             return dict(self.api.info())
 
     def inspect_image(self, reference: str) -> dict[str, Any]:
-        """What the engine knows of an image.  Raises `ImageNotFound`, `APIError`."""
+        """What the engine knows of an image.  Raises `InputError`, `ImageNotFound`, `APIError`."""
+        name = check_reference(reference)
         with reaching():
-            found: dict[str, Any] = self.api.inspect_image(reference)  # type: ignore[no-untyped-call]
+            found: dict[str, Any] = self.api.inspect_image(name)  # type: ignore[no-untyped-call]
+        return found
+
+    def mode_of(self, container: str, path: str) -> int | None:
+        """Type and rights, in Go's notation, of a file in a container that need not run; None if there is none.
+
+        A link is followed, within the container.  The file is not opened.  Raises `APIError`.
+        """
+        found = self._stat(container, path)
+        if found and found["linkTarget"]:
+            found = self._stat(container, found["linkTarget"])
+        return int(found["mode"]) if found else None
+
+    def _stat(self, container: str, path: str) -> dict[str, Any] | None:
+        address = self.api._url("/containers/{0}/archive", container)  # type: ignore[attr-defined]
+        asked: dict[str, Any] = {"params": {"path": path}, "timeout": self.api.timeout}
+        with reaching():
+            answer = self.api.head(address, **asked)
+            if answer.status_code == NOT_FOUND:
+                return None
+            if answer.status_code != OK:  # an answer to HEAD has no words; the same asked by GET has
+                with self.api.get(address, stream=True, **asked) as answer:
+                    self.api._raise_for_status(answer)  # type: ignore[attr-defined]
+        found: dict[str, Any] = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
         return found
 
     def close(self) -> None:
@@ -162,7 +191,7 @@ def answering() -> Iterator[None]:
 
 def require(facts: dict[str, Any], runtime: str) -> None:
     """Raise `Unavailable` for an engine that would ignore a limit without a word."""
-    missing = [name for name in ("MemoryLimit", "PidsLimit", "CpuCfsQuota") if not facts.get(name)]
+    missing = [name for name in ("MemoryLimit", "SwapLimit", "PidsLimit", "CpuCfsQuota") if not facts.get(name)]
     if missing:
         raise Unavailable(
             f"This Docker engine cannot enforce {', '.join(missing)} (see `docker info`), so no submission may "

@@ -7,9 +7,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from evalsvc.domain.errors import NotFound, Unavailable
+from evalsvc.domain.errors import ImageRefused, NotFound, Unavailable
 from evalsvc.domain.image import ResolvedImage
-from evalsvc.executors.docker_engine import APIError, Engine, ImageNotFound, reaching
+from evalsvc.executors.docker_engine import APIError, Engine, ImageNotFound, answering, reaching
 from evalsvc.executors.docker_spec import POD_CODE
 
 POD_REPOSITORY = "evalsvc-pod"
@@ -22,14 +22,15 @@ class DockerImages:
         self._engine = Engine()
 
     def resolve(self, reference: str) -> ResolvedImage:
-        """Raises `NotFound`, `Unavailable`."""
-        try:
-            found = self._engine.inspect_image(reference)
-        except (ImageNotFound, APIError) as error:
-            raise NotFound(
-                f"The Docker engine has no image {reference!r}. Build it (docker build -t NAME .) or pull it, "
-                "then try again; `docker images` lists what is there."
-            ) from error
+        """Raises `InputError` for what is no name, `NotFound`, `ImageRefused`, `Unavailable`."""
+        with answering():
+            try:
+                found = self._engine.inspect_image(reference)
+            except ImageNotFound as error:
+                raise NotFound(
+                    f"The Docker engine has no image {reference!r}. Build it (docker build -t NAME .) or pull it, "
+                    "then try again; `docker images` lists what is there."
+                ) from error
         return describe(reference, found)
 
     def close(self) -> None:
@@ -37,14 +38,19 @@ class DockerImages:
 
 
 def describe(reference: str, found: dict[str, Any]) -> ResolvedImage:
-    """The engine's `inspect` of an image, in our words."""
+    """The engine's `inspect` of an image, in our words.  Raises `ImageRefused` if it says too little."""
+    if not all(isinstance(found.get(key), str) and found[key] for key in ("Id", "Os", "Architecture")):
+        raise ImageRefused(f"The Docker engine does not know what {reference} is built for. Build it anew.")
     config = found.get("Config") or {}
+    entrypoint = config.get("Entrypoint") or ()
+    if list(entrypoint) == [""]:  # the engine's own rule: as if there were none
+        entrypoint = ()
     return ResolvedImage(
         reference=reference,
         digest=found["Id"],
         platform=f"{found['Os']}/{found['Architecture']}",
-        size=found["Size"],
-        command=(*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())),
+        size=found.get("Size") or 0,
+        command=(*entrypoint, *(config.get("Cmd") or ())),
         environment=tuple(config.get("Env") or ()),
         volumes=tuple(sorted(config.get("Volumes") or ())),
     )

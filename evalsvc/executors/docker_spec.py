@@ -41,8 +41,8 @@ class Role(StrEnum):
 class Plan:
     """What must be known of a job after `create` is over and the key is gone; it is a label on every container.
 
-    `image` is the engine's image id (sha256:...), `volumes` the paths the image declares as volumes, `runtime` the
-    OCI runtime of the submission ("" for the engine's own).
+    `image` is the engine's image id (sha256:...), `command` its entry point and arguments, `volumes` the paths it
+    declares as volumes, `runtime` the OCI runtime of the submission ("" for the engine's own).
     """
 
     attempt_id: str
@@ -50,14 +50,20 @@ class Plan:
     limits: Limits
     volumes: tuple[str, ...] = ()
     runtime: str = ""
+    command: tuple[str, ...] = ()
 
     def to_label(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
     def from_label(cls, text: str) -> "Plan":
-        plan = json.loads(text)
-        return cls(**plan | {"limits": Limits(**plan["limits"]), "volumes": tuple(plan["volumes"])})
+        """Raises `ValueError` for a label that another version wrote."""
+        try:
+            plan = json.loads(text)
+            lists = {name: tuple(plan[name]) for name in ("volumes", "command")}
+            return cls(**plan | lists | {"limits": Limits(**plan["limits"])})
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"the label {PLAN} is of another version: {error}") from error
 
     def container(self, role: Role) -> str:
         return f"ev-{self.attempt_id}-{role}"
@@ -130,7 +136,7 @@ def _closed(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - what docker-py's c
         "init": True,
         "ipc_mode": "private",
         "restart_policy": {"Name": "no"},
-        "ulimits": [Ulimit(name="nofile", soft=4096, hard=4096), Ulimit(name="core", soft=0, hard=0)],
+        "ulimits": [Ulimit(name="nofile", soft=4096, hard=4096), Ulimit(name="core", soft=1, hard=1)],
         "log_config": LogConfig(type="json-file", config={"max-size": "512k", "max-file": "2"}),
         **more,
     }
@@ -143,11 +149,15 @@ def _memory(size: int) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class ContainerRequest:
-    """Arguments for docker-py: `config` for `create_container`, `host` for `create_host_config`."""
+    """Arguments for docker-py: `config` for `create_container`, `host` for `create_host_config`.
+
+    `runs` is the program and its arguments where these are the image's own.
+    """
 
     name: str
     config: Mapping[str, Any]
     host: Mapping[str, Any]
+    runs: tuple[str, ...] = ()
 
 
 def holder_request(site: Site, plan: Plan, spec: str) -> ContainerRequest:
@@ -213,7 +223,7 @@ def submission_request(site: Site, plan: Plan, spec: str) -> ContainerRequest:
         "healthcheck": {"test": ["NONE"]},
         "labels": labels(site, plan, spec, Role.SUBMISSION),
     }
-    return ContainerRequest(plan.container(Role.SUBMISSION), config, host)
+    return ContainerRequest(plan.container(Role.SUBMISSION), config, host, plan.command)
 
 
 def _scratch(plan: Plan) -> dict[str, str]:
@@ -230,36 +240,6 @@ _OURS = frozenset({"/tmp", "/input", "/output", "/dev/shm"})  # noqa: S108 - mou
 
 def _gpus(count: int) -> list[DeviceRequest] | None:
     return [DeviceRequest(count=count, capabilities=[["gpu"]])] if count else None
-
-
-def deviations(container: Mapping[str, Any], plan: Plan, holder_id: str) -> tuple[str, ...]:
-    """How the submission container the engine made differs from the one we asked for (empty: it does not).
-
-    `container` is the engine's own account of it (`docker inspect`), read back before it starts.
-    """
-    host = container["HostConfig"]
-    mounts = {(m["Type"], m.get("Name"), m["Destination"], m["RW"]) for m in container["Mounts"]}
-    expected: dict[str, tuple[object, object]] = {
-        "image": (container["Image"], plan.image),
-        "network": (host["NetworkMode"], f"container:{holder_id}"),
-        "mounts": (
-            mounts,
-            {("volume", plan.input_volume, "/input", False), ("volume", plan.output_volume, "/output", True)},
-        ),
-        "bind mounts": (host.get("Binds") or [], []),
-        "devices": (host.get("Devices") or [], []),
-        "read-only root": (host["ReadonlyRootfs"], True),
-        "capabilities": (host["CapDrop"], ["ALL"]),
-        "added capabilities": (host.get("CapAdd") or [], []),
-        "privileged": (host["Privileged"], False),
-        "security options": (host["SecurityOpt"], ["no-new-privileges:true"]),
-        "user": (container["Config"]["User"], f"{NOBODY}:{NOBODY}"),
-        "pids": (host["PidsLimit"], plan.limits.pids),
-        "memory": ((host["Memory"], host["MemorySwap"]), (plan.limits.memory, plan.limits.memory)),
-        "process namespace": (host.get("PidMode") or "", ""),
-        "IPC": (host["IpcMode"], "private"),
-    }
-    return tuple(name for name, (seen, wanted) in expected.items() if seen != wanted)
 
 
 DEFAULT_UNREACHABLE: Final = (

@@ -1,11 +1,12 @@
 """What to do next about one job, decided from what the engine shows and nothing else."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from evalsvc.domain.submission import Cause
 from evalsvc.executors.base import NETWORK_REACHABLE, Observation, Phase
+from evalsvc.executors.docker_faults import image_fault
 from evalsvc.executors.docker_spec import STAGE_TIME, Plan
 from evalsvc.pod.stage import EXIT_IMAGES, EXIT_NO_ROOM, EXIT_ONLINE
 
@@ -14,6 +15,8 @@ _STAGE_FAULTS = {
     EXIT_ONLINE: NETWORK_REACHABLE,
     EXIT_NO_ROOM: "no room for the images",
 }
+
+_AT_ONCE = timedelta(seconds=30)
 
 
 class Status(StrEnum):
@@ -36,6 +39,10 @@ class Seen:
     started: datetime | None = None
     finished: datetime | None = None
     account: str = ""
+
+    def end(self, now: datetime) -> datetime:
+        """When it ended, `now` while it runs."""
+        return now if self.status is Status.RUNNING else self.finished or now
 
 
 @dataclass(frozen=True)
@@ -73,10 +80,15 @@ class Decision:
 def decide(evidence: Evidence, plan: Plan, now: datetime) -> Decision:
     """Evidence in, decision out.
 
-    A lost holder outweighs everything after it: with it went the network namespace's owner and perhaps the output,
-    and whatever the submission did then says nothing about the submission.
+    A submission that had all its time had its chance, whatever was lost meanwhile.  Otherwise a lost holder
+    outweighs everything after it: with it went the network namespace's owner and perhaps the output, and whatever
+    the submission did then says nothing about the submission.
     """
     submission = evidence.submission
+    if _overran(evidence, plan, now):
+        if submission.status is Status.RUNNING:
+            return Decision(Step.KILL_SUBMISSION, Phase.RUNNING)
+        return _failed(Cause.TIMED_OUT, f"ran for {plan.limits.wall_time:g} s or more")
     if evidence.holder.status is not Status.RUNNING:
         if evidence.holder.status is Status.CREATED and not evidence.holder.error:
             return Decision(Step.NONE, Phase.WAITING)
@@ -84,16 +96,29 @@ def decide(evidence: Evidence, plan: Plan, now: datetime) -> Decision:
     if submission.status in {Status.ABSENT, Status.CREATED}:
         return _before(evidence, now)
     if submission.status is Status.RUNNING:
-        late = _seconds(submission, now) >= plan.limits.wall_time
-        return Decision(Step.KILL_SUBMISSION if late else Step.NONE, Phase.RUNNING)
-    return _after(evidence, plan, now)
+        return Decision(Step.NONE, Phase.RUNNING)
+    return _after(evidence, plan)
+
+
+def _overran(evidence: Evidence, plan: Plan, now: datetime) -> bool:
+    """Whether the submission itself ran for as long as it may.
+
+    Unless all ended at once: so the engine writes down a machine that was lost, with the time of its return.
+    """
+    holder, seen = evidence.holder, evidence.submission
+    if seen.status not in {Status.RUNNING, Status.ENDED} or _seconds(seen, seen.end(now)) < plan.limits.wall_time:
+        return False
+    ended = holder.status is seen.status is Status.ENDED
+    return not (ended and abs(holder.end(now) - seen.end(now)) < _AT_ONCE)
 
 
 def _before(evidence: Evidence, now: datetime) -> Decision:
     """The submission has not started."""
     stage = evidence.stage
     if stage.error or evidence.submission.error:
-        return _fault(_start_fault(stage.error or evidence.submission.error))
+        if stage.error:
+            return _fault(f"a container could not start: {stage.error}")
+        return submission_fault(evidence.submission.error)
     if stage.status is Status.ABSENT:
         return Decision(Step.NONE, Phase.WAITING)
     if stage.status is Status.CREATED:
@@ -111,18 +136,19 @@ def _before(evidence: Evidence, now: datetime) -> Decision:
     return Decision(Step.START_SUBMISSION, Phase.RUNNING)
 
 
-def _start_fault(error: str) -> str:
+def submission_fault(error: str) -> Decision:
+    """What follows when the engine would not make or start the submission, in whose own `error` it says why."""
+    if sentence := image_fault(error):
+        return _failed(Cause.IMAGE_REFUSED, sentence)
     advice = "; this engine has no GPU to give: set gpus to 0" if "device driver" in error else ""
-    return f"a container could not start: {error}{advice}"
+    return _fault(f"a container could not start: {error}{advice}")
 
 
-def _after(evidence: Evidence, plan: Plan, now: datetime) -> Decision:
+def _after(evidence: Evidence, plan: Plan) -> Decision:
     """The submission has ended: by the limit we enforce, by the memory limit, or by itself."""
     seen = evidence.submission
     if evidence.deviations:
         return _fault(f"the engine ran another container than asked for: {', '.join(evidence.deviations)}")
-    if _seconds(seen, seen.finished or now) >= plan.limits.wall_time:
-        return _failed(Cause.TIMED_OUT, f"ran for {plan.limits.wall_time:g} s or more")
     if seen.exit_code == 0:
         return Decision(Step.NONE, Phase.FINISHED)
     if seen.out_of_memory:
@@ -146,6 +172,7 @@ def _failed(cause: Cause, detail: str) -> Decision:
 
 def to_observation(decision: Decision, plan: Plan, submission: Seen) -> Observation:
     """What the worker is told.  Times are the submission's own."""
+    finished = submission.finished if decision.phase is Phase.FINISHED else None
     return Observation(
-        plan.attempt_id, decision.phase, decision.cause, decision.detail, submission.started, submission.finished
+        plan.attempt_id, decision.phase, decision.cause, decision.detail, submission.started, finished
     )

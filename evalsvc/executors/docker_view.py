@@ -3,14 +3,26 @@
 import json
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from evalsvc.domain.errors import JobFailed
 from evalsvc.domain.submission import Cause
 from evalsvc.executors.docker_engine import APIError, Engine, Missing, reaching, streaming
-from evalsvc.executors.docker_spec import ATTEMPT, INSTANCE, POD_CODE, ROLE, Plan, Role, deviations
+from evalsvc.executors.docker_readback import deviations
+from evalsvc.executors.docker_spec import (
+    ATTEMPT,
+    INSTANCE,
+    PLAN,
+    POD_CODE,
+    ROLE,
+    SPEC,
+    Plan,
+    Role,
+    Site,
+    submission_request,
+)
 from evalsvc.executors.docker_steps import Evidence, Seen, Status
 from evalsvc.pod.collect import Reason, refusal
 
@@ -19,8 +31,28 @@ _NEVER: Final = "0001-01-01T00:00:00Z"
 _COLLECT: Final = ("python", "-I", "-B", POD_CODE, "collect", "--output=/output", "--volume")
 
 
-Job = dict[Role, dict[str, Any]]
-"""The containers of one attempt, as the engine lists them."""
+@dataclass(frozen=True)
+class Job:
+    """The containers of one attempt, as the engine lists them; `strange` are those whose role we do not know."""
+
+    attempt_id: str
+    parts: dict[Role, dict[str, Any]] = field(default_factory=dict)
+    strange: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def containers(self) -> list[dict[str, Any]]:
+        """All of them, in the order in which they may be removed: a job without its holder never moves on."""
+        return [*(self.parts[role] for role in Role if role in self.parts), *self.strange]
+
+    def read(self) -> tuple[Plan, str]:
+        """The plan, and the hash of the spec, from the label of its first container.
+
+        Raises `ValueError` when no label says them.
+        """
+        first = self.containers[0]["Labels"]
+        if self.strange or SPEC not in first:
+            raise ValueError("a container of it has labels of another version")
+        return Plan.from_label(first.get(PLAN, "")), first[SPEC]
 
 
 class View:
@@ -35,14 +67,19 @@ class View:
         """All jobs of the instance, or the one; a single request."""
         found: dict[str, Job] = {}
         for container in self._containers(attempt_id):
-            found.setdefault(container["Labels"][ATTEMPT], {})[Role(container["Labels"][ROLE])] = container
+            marks = container["Labels"]
+            job = found.setdefault(marks[ATTEMPT], Job(marks[ATTEMPT]))
+            if marks.get(ROLE) in set(Role) - job.parts.keys():
+                job.parts[Role(marks[ROLE])] = container
+            else:
+                job.strange.append(container)
         if attempt_id is None:
-            alive = {container["Id"] for job in found.values() for container in job.values()}
+            alive = {container["Id"] for job in found.values() for container in job.containers}
             self._full = {known: full for known, full in self._full.items() if known in alive}
         return list(found.values())
 
     def _containers(self, attempt_id: str | None) -> list[dict[str, Any]]:
-        wanted = [f"{INSTANCE}={self._instance}", *([f"{ATTEMPT}={attempt_id}"] if attempt_id else [])]
+        wanted = [f"{INSTANCE}={self._instance}", f"{ATTEMPT}={attempt_id}" if attempt_id else ATTEMPT]
         with reaching():
             found: list[dict[str, Any]] = self._engine.api.containers(all=True, filters={"label": wanted})
         return found
@@ -52,20 +89,32 @@ class View:
             found = self._engine.api.volumes(filters={"label": [f"{INSTANCE}={self._instance}", label]})
         return list(found["Volumes"] or [])
 
-    def evidence(self, plan: Plan, job: Job) -> Evidence:
+    def holding_gpus(self) -> list[str]:
+        """The attempts on this engine, of whatever instance, that have GPUs or are about to have them."""
+        with reaching():
+            found = self._engine.api.containers(
+                all=True, filters={"label": PLAN, "status": ["created", "running", "paused"]}
+            )
+        return sorted({c["Labels"][ATTEMPT] for c in found if _takes_gpus(c["Labels"])})
+
+    def evidence(self, plan: Plan, spec: str, job: Job) -> Evidence:
         """Everything `decide` needs, the costly parts only where they matter."""
-        details = {role: self.inspect(found["Id"]) for role, found in job.items()}
+        details = {role: self.inspect(found["Id"]) for role, found in job.parts.items()}
         seen = {role: seen_of(details[role]) if role in details else Seen() for role in Role}
         stage, submission = seen[Role.STAGE], seen[Role.SUBMISSION]
         if stage.status is Status.ENDED and stage.exit_code != 0:
-            stage = _with_account(stage, self.logs(job[Role.STAGE]["Id"]))
+            stage = _with_account(stage, self.logs(job.parts[Role.STAGE]["Id"]))
         holder_runs = seen[Role.HOLDER].status is Status.RUNNING
         deviating: tuple[str, ...] = ()
         full = False
         if holder_runs and Role.SUBMISSION in details:
-            deviating = deviations(details[Role.SUBMISSION], plan, job[Role.HOLDER]["Id"])
+            facts = self._engine.facts
+            request = submission_request(Site(self._instance, "", "", facts["NCPU"]), plan, spec)
+            deviating = deviations(
+                details[Role.SUBMISSION], request, details[Role.HOLDER]["Id"], facts["DefaultRuntime"]
+            )
             if submission.status is Status.ENDED and submission.exit_code != 0:
-                full = self.output_full(plan, job[Role.SUBMISSION]["Id"])
+                full = self.output_full(plan, details[Role.SUBMISSION]["Id"])
         return Evidence(seen[Role.HOLDER], stage, submission, deviating, full)
 
     def inspect(self, container: str) -> dict[str, Any]:
@@ -118,6 +167,14 @@ class View:
         if code != 0:
             raise JobFailed(Cause.INFRASTRUCTURE, f"the collect step ended with {code}")
         return bytes(answer)
+
+
+def _takes_gpus(marks: dict[str, str]) -> bool:
+    """Whether labels are those of a submission that was given GPUs."""
+    try:
+        return marks.get(ROLE) == Role.SUBMISSION and Plan.from_label(marks[PLAN]).limits.gpus > 0
+    except ValueError:
+        return False
 
 
 def seen_of(container: dict[str, Any]) -> Seen:

@@ -40,7 +40,7 @@ def check_image(image: ResolvedImage, policy: ImagePolicy) -> None:
             f"{image.reference} takes {image.size / GIB:.1f} GiB, more than the {policy.max_size / GIB:g} GiB an "
             "image may have; leave out what it does not need (package caches, compilers, training data)."
         )
-    if not image.command:
+    if not any(image.command):
         raise ImageRefused(
             f"{image.reference} has neither ENTRYPOINT nor CMD; add one, such as "
             'ENTRYPOINT ["python", "/predict.py"].'

@@ -20,6 +20,8 @@ from tests.images.jobs import LIMITS, Place
 
 pytestmark = pytest.mark.docker
 
+COMMAND = ("python", "-u", "/app/predict.py")
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
@@ -112,16 +114,20 @@ def test_a_network_that_answers_stops_the_attempt_and_says_so(place: Place) -> N
 @pytest.mark.parametrize(
     ("change", "deviation"),
     [
-        ({"network_mode": "bridge"}, "network"),
-        ({"privileged": True}, "privileged"),
-        ({"read_only": False}, "read-only root"),
-        ({"cap_drop": []}, "capabilities"),
-        ({"cap_add": ["NET_ADMIN"]}, "added capabilities"),
-        ({"security_opt": []}, "security options"),
-        ({"pids_limit": None}, "pids"),
-        ({"mem_limit": "1g", "memswap_limit": "2g"}, "memory"),
-        ({"binds": ["/:/host:ro"]}, "mounts"),
-        ({"pid_mode": "host"}, "process namespace"),
+        ({"network_mode": "bridge"}, "NetworkMode"),
+        ({"privileged": True}, "Privileged"),
+        ({"read_only": False}, "ReadonlyRootfs"),
+        ({"cap_drop": []}, "CapDrop"),
+        ({"cap_add": ["NET_ADMIN"]}, "CapAdd"),
+        ({"security_opt": []}, "SecurityOpt"),
+        ({"pids_limit": None}, "PidsLimit"),
+        ({"mem_limit": "1g", "memswap_limit": "2g"}, "Memory"),
+        ({"nano_cpus": 10**8}, "NanoCpus"),
+        ({"shm_size": 1 << 30}, "ShmSize"),
+        ({"tmpfs": {}}, "Tmpfs"),
+        ({"ulimits": []}, "Ulimits"),
+        ({"binds": ["/:/host:ro"]}, "mounted"),
+        ({"pid_mode": "host"}, "PidMode"),
     ],
 )
 def test_a_container_that_is_not_as_asked_for_never_starts(
@@ -129,7 +135,7 @@ def test_a_container_that_is_not_as_asked_for_never_starts(
 ) -> None:
     """Someone else's container stands under the submission's name, with all the right labels."""
     spec = place.spec(place.image("honest"))
-    plan = Plan(spec.attempt_id, spec.image, spec.limits)
+    plan = Plan(spec.attempt_id, spec.image, spec.limits, command=COMMAND)
     site = Site(place.instance, "", "0:0", 2)
     request = submission_request(site, plan, spec_hash(spec))
     place.executor.create(spec)
@@ -144,7 +150,7 @@ def test_a_container_that_is_not_as_asked_for_never_starts(
 
 def test_another_image_under_the_submission_s_name_never_starts(place: Place, api: docker.APIClient) -> None:
     spec = place.spec(place.image("honest"))
-    plan = Plan(spec.attempt_id, place.image("crash"), spec.limits)
+    plan = Plan(spec.attempt_id, place.image("crash"), spec.limits, command=COMMAND)
     request = submission_request(Site(place.instance, "", "0:0", 2), plan, spec_hash(spec))
     place.executor.create(spec)
     api.remove_container(request.name)
@@ -202,12 +208,26 @@ def test_an_interrupted_create_is_completed_by_the_next(place: Place, role: Role
     assert place.executor.harvest(spec.attempt_id).count(b"\n") == 6
 
 
-def test_a_gpu_that_is_not_there_is_said(place: Place, api: docker.APIClient) -> None:
+def test_one_job_at_a_time_has_gpus_and_one_that_is_not_there_is_said(place: Place, api: docker.APIClient) -> None:
+    """One test, since GPUs are the engine's: two tests at the same time would wait for each other."""
     if "nvidia" in api.info()["Runtimes"]:
         pytest.skip("this engine has GPUs")
-    seen = place.finish(place.spec(place.image("honest"), limits=replace(LIMITS, gpus=1)))
+    image = place.image("honest")
+    first, second = (place.spec(image, limits=replace(LIMITS, gpus=1)) for _ in range(2))
+    place.executor.create(first)
+    place.executor.create(first)
+    other = DockerExecutor(f"{place.instance}-other")
+    place.executors.append(other)
+    for executor in (place.executor, other):
+        with pytest.raises(Unavailable, match=f"one job at a time .* attempt {first.attempt_id} has them"):
+            executor.create(second)
+    assert place.seen(second) is None
+    assert place.finish(place.spec(image)).cause is None
+    seen = place.until(first, {Phase.FINISHED})
     assert seen.cause is Cause.INFRASTRUCTURE
     assert "set gpus to 0" in seen.detail
+    place.executor.delete(first.attempt_id)
+    assert place.finish(second).cause is Cause.INFRASTRUCTURE
 
 
 def test_more_cores_and_memory_than_the_machine_has_may_be_asked_for(place: Place) -> None:

@@ -33,7 +33,7 @@ CLOSED = {
     "init": True,
     "ipc_mode": "private",
     "restart_policy": {"Name": "no"},
-    "ulimits": [Ulimit(name="nofile", soft=4096, hard=4096), Ulimit(name="core", soft=0, hard=0)],
+    "ulimits": [Ulimit(name="nofile", soft=4096, hard=4096), Ulimit(name="core", soft=1, hard=1)],
     "log_config": LogConfig(type="json-file", config={"max-size": "512k", "max-file": "2"}),
 }
 INPUT = Mount("/input", "ev-77-input", type="volume", read_only=True, no_copy=True)

@@ -18,6 +18,8 @@ PLAN = Plan("a", "sha256:1", Limits(wall_time=100.0))
 ABSENT = Seen()
 CREATED = Seen(Status.CREATED)
 BROKEN = Seen(Status.CREATED, error="no such device driver")
+REFUSED = Seen(Status.CREATED, error="No command specified")
+LOST = Seen(Status.ENDED, 137, started=NOW - timedelta(seconds=200), finished=NOW - timedelta(seconds=90))
 RUNNING = Seen(Status.RUNNING, started=NOW - timedelta(seconds=10))
 
 
@@ -70,12 +72,19 @@ FAULT = (Step.NONE, Phase.FINISHED, Cause.INFRASTRUCTURE)
         ),
         (replace(STAGED, submission=ended(137, seconds=100.0)), (Step.NONE, Phase.FINISHED, Cause.TIMED_OUT)),
         (replace(STAGED, submission=ended(0, seconds=100.0)), (Step.NONE, Phase.FINISHED, Cause.TIMED_OUT)),
+        (Evidence(ABSENT, ended(), late(100.0)), (Step.KILL_SUBMISSION, Phase.RUNNING, None)),
+        (Evidence(ABSENT, ended(), ended(137, seconds=100.0)), (Step.NONE, Phase.FINISHED, Cause.TIMED_OUT)),
+        (Evidence(LOST, ended(), ended(137, seconds=100.0)), (Step.NONE, Phase.FINISHED, Cause.TIMED_OUT)),
+        (replace(STAGED, submission=REFUSED), (Step.NONE, Phase.FINISHED, Cause.IMAGE_REFUSED)),
         (replace(STAGED, submission=ended(137, seconds=99.9)), (Step.NONE, Phase.FINISHED, Cause.CRASHED)),
         # ends of ours
         (Evidence(ABSENT, ABSENT, ABSENT), FAULT),
         (Evidence(ABSENT, ended(), CREATED), FAULT),
         (Evidence(ended(137), ended(), RUNNING), FAULT),
         (Evidence(ended(137), ended(), ended()), FAULT),
+        (Evidence(ABSENT, ended(), ended(seconds=99.9)), FAULT),
+        (Evidence(ended(255), ended(), ended(255, seconds=100.0)), FAULT),  # the machine came back
+        (Evidence(RUNNING, REFUSED, CREATED), FAULT),
         (Evidence(BROKEN, ABSENT, ABSENT), FAULT),
         (Evidence(RUNNING, BROKEN, CREATED), FAULT),
         (Evidence(RUNNING, ended(1), CREATED), FAULT),

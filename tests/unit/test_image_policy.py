@@ -51,6 +51,7 @@ def test_an_image_within_the_rules_may_run(change: dict[str, Any]) -> None:
         ({"platform": "windows/amd64"}, r"built for windows/amd64"),
         ({"size": 20 * GIB + (1 << 29)}, r"takes 20\.5 GiB, more than the 20 GiB"),
         ({"command": ()}, r"neither ENTRYPOINT nor CMD; add one"),
+        ({"command": ("", "")}, r"neither ENTRYPOINT nor CMD; add one"),
         ({"volumes": ("/cache", "/data")}, r"declares VOLUME /cache, /data; remove the VOLUME line"),
         ({"environment": ("LD_PRELOAD=/x.so",)}, r"sets LD_PRELOAD, .* end its Dockerfile with `ENV LD_PRELOAD=`"),
         ({"environment": ("ld_library_path=/x",)}, r"sets ld_library_path"),
