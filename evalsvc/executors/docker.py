@@ -27,6 +27,7 @@ from evalsvc.executors.docker_engine import (
 )
 from evalsvc.executors.docker_faults import REGISTERS, UNFIT_REGISTERS, image_fault, is_plain_file
 from evalsvc.executors.docker_images import describe, ensure_pod_image
+from evalsvc.executors.docker_refusals import ended, gone, job_refused, other_spec
 from evalsvc.executors.docker_spec import (
     ATTEMPT,
     DEFAULT_UNREACHABLE,
@@ -44,7 +45,7 @@ from evalsvc.executors.docker_spec import (
     stage_request,
     submission_request,
 )
-from evalsvc.executors.docker_steps import Status, Step, decide, submission_fault, to_observation
+from evalsvc.executors.docker_steps import Status, Step, decide, to_observation
 from evalsvc.executors.docker_view import Job, View, seen_of
 from evalsvc.executors.framing import parse_frame
 from evalsvc.executors.spec_hash import spec_hash
@@ -165,15 +166,15 @@ class DockerExecutor:
         try:
             return self._advance(job)
         except ImageNotFound:
-            return _ended(job, Cause.IMAGE_REFUSED, "The image is no longer in the Docker engine.")
+            return ended(job, Cause.IMAGE_REFUSED, "The image is no longer in the Docker engine.")
         except Missing:
             return None
         except APIError as error:
             return job_refused(job, error)
         except ImageRefused as error:
-            return _ended(job, Cause.IMAGE_REFUSED, str(error))
+            return ended(job, Cause.IMAGE_REFUSED, str(error))
         except (Conflict, KeyError, TypeError, ValueError) as error:
-            return _ended(job, Cause.INFRASTRUCTURE, f"the job cannot be read or moved on: {error}")
+            return ended(job, Cause.INFRASTRUCTURE, f"the job cannot be read or moved on: {error}")
 
     def _advance(self, job: Job) -> Observation:
         """Decide and act on one job."""
@@ -199,7 +200,7 @@ class DockerExecutor:
         try:
             image = describe(spec.image, self._engine.inspect_image(spec.image))
         except ImageNotFound as error:
-            raise _gone(spec.image) from error
+            raise gone(spec.image) from error
         except InputError as error:
             raise ImageRefused(str(error)) from error
         return Plan(spec.attempt_id, image.digest, spec.limits, image.volumes, self._runtime, image.command)
@@ -215,7 +216,7 @@ class DockerExecutor:
     def _refuse_other(self, attempt_id: str, identity: str) -> None:
         for job in self._view.jobs(attempt_id):
             if any(found["Labels"].get(SPEC) != identity for found in job.containers):
-                raise _other_spec(attempt_id)
+                raise other_spec(attempt_id)
 
     def _volume(self, name: str, options: dict[str, str], marks: dict[str, str]) -> None:
         """Create a volume, or adopt the one of that name; the engine does not mind if that one has no limits."""
@@ -243,7 +244,7 @@ class DockerExecutor:
         try:
             self._ensure(request, start=False)
         except ImageNotFound as error:
-            raise _gone(request.config["image"]) from error
+            raise gone(request.config["image"]) from error
         except APIError as error:
             if sentence := image_fault(str(error.explanation or error)):
                 raise ImageRefused(sentence) from error
@@ -262,7 +263,7 @@ class DockerExecutor:
         found = self._view.inspect_soon(request.name)["Config"]["Labels"]
         wanted = request.config["labels"]
         if any(found.get(label) != wanted[label] for label in (SPEC, INSTANCE)):
-            raise _other_spec(wanted[ATTEMPT])
+            raise other_spec(wanted[ATTEMPT])
 
     def _start(self, container: str) -> None:
         """Start what never ran.  Why it cannot, the engine keeps with the container, where `observe` reads it."""
@@ -300,30 +301,6 @@ class DockerExecutor:
             age = (datetime.now(UTC) - datetime.fromisoformat(volume["CreatedAt"])).total_seconds()
             if volume["Labels"][ATTEMPT] not in alive and age > _VOLUME_GRACE:
                 self._forgiving(self._engine.api.remove_volume, volume["Name"])
-
-
-def job_refused(job: Job, error: APIError) -> Observation:
-    """The end of a job that the engine refuses something; a fault of the engine's own may pass and ends none."""
-    words = str(error.explanation or error)
-    if error.is_server_error() and image_fault(words) is None:
-        runs = job.parts.get(Role.SUBMISSION, {}).get("State") == "running"
-        return Observation(job.attempt_id, Phase.RUNNING if runs else Phase.STAGING, detail=words)
-    fault = submission_fault(words)
-    return _ended(job, fault.cause, fault.detail)
-
-
-def _ended(job: Job, cause: Cause | None, detail: str) -> Observation:
-    return Observation(job.attempt_id, Phase.FINISHED, cause, detail)
-
-
-def _gone(image: str) -> ImageRefused:
-    return ImageRefused(
-        f"The image {image} is no longer in the Docker engine. Build or pull it, then submit again."
-    )
-
-
-def _other_spec(attempt_id: str) -> Conflict:
-    return Conflict(f"There is a job of attempt {attempt_id} with another specification. Delete it first.")
 
 
 def _image_sizes(spec: JobSpec) -> list[int]:

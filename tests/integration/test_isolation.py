@@ -214,6 +214,18 @@ def test_it_finds_no_engine_and_no_disk(attack: Attack) -> None:
     assert neighbours["block devices"] == []
 
 
+def test_it_has_no_mount_but_its_own(attack: Attack) -> None:
+    """Each mount by where it is: ours, the kernel's, and the small files an engine makes for a container."""
+    mounts = {line.split()[4] for line in attack.report["neighbours"]["mounts"]}
+    own = {"/", "/input", "/output", "/tmp", "/dev/shm"}
+    assert own <= mounts
+    engine = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/sbin/docker-init", "/usr/sbin/docker-init"}
+    others = mounts - own - engine
+    assert [path for path in others if path.split("/")[1] not in {"proc", "sys", "dev"}] == []
+    sources = [line.split()[3] for line in attack.report["neighbours"]["mounts"] if line.split()[4] in own]
+    assert not [source for source in sources if str(attack.place.folder) in source]
+
+
 def test_it_is_told_nothing_of_the_service(attack: Attack) -> None:
     assert not [name for name in attack.report["neighbours"]["environment"] if "EVALSVC" in name]
     assert attack.report["neighbours"]["hostname"] == "sandbox"
