@@ -7,9 +7,11 @@ import logging
 import shlex
 import socket
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +30,6 @@ from evalsvc.store.session import Store, create_store_engine, sqlite_url
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-
-    from evalsvc.worker import Worker
 
 
 def utc_now() -> datetime:
@@ -189,8 +189,8 @@ def make_app(settings: Settings) -> "FastAPI":
 
 
 @contextmanager
-def running_worker(settings: Settings) -> Iterator["Worker"]:
-    """A worker ready to run, the only one on this data folder while the block lasts.
+def running_worker(settings: Settings) -> Iterator[Callable[[threading.Event], None]]:
+    """What runs a worker until an event is set: the only one on this data folder while the block lasts.
 
     Raises `Unavailable` when another worker runs, or the data set may not run on the executor.
     """
@@ -208,10 +208,29 @@ def running_worker(settings: Settings) -> Iterator["Worker"]:
         executor = make_executor(settings)
         try:
             _refuse_unsafe_data(store, executor)
-            yield Worker(store, executor, data, rules, utc_now)
+            worker = Worker(store, executor, data, rules, utc_now)
+            yield partial(worker.run, check=partial(_check, settings, executor))
         finally:
             executor.close()
             store.close()
+
+
+def _check(settings: Settings, executor: Executor) -> None:
+    """Raise `Unavailable` unless the executor can run as many jobs at a time as the settings say."""
+    from evalsvc.executors.capacity import overcommit
+    from evalsvc.executors.docker import DockerExecutor
+
+    executor.check()
+    if not isinstance(executor, DockerExecutor):
+        return
+    if settings.gpus and settings.concurrency > executor.max_concurrent_gpu_jobs:
+        raise Unavailable(
+            f"On Docker {executor.max_concurrent_gpu_jobs} job at a time can have a GPU: set EVALSVC_CONCURRENCY "
+            "to it, or EVALSVC_GPUS=0."
+        )
+    too_much = overcommit(settings.memory, settings.concurrency, executor.machine_memory())
+    if too_much:
+        raise Unavailable(f"{too_much} (EVALSVC_MEMORY, EVALSVC_CONCURRENCY)")
 
 
 def _refuse_unsafe_data(store: Store, executor: Executor) -> None:

@@ -63,13 +63,16 @@ class Worker:
         self._said: dict[str, str] = {}
         self._log = structlog.get_logger("evalsvc.worker")
 
-    def run(self, stop: threading.Event) -> None:
-        """Tick until `stop` is set.  A part that is away for a while is waited for, not died of."""
+    def run(self, stop: threading.Event, check: Callable[[], None]) -> None:
+        """Tick until `stop` is set.  A part that is away for a while is waited for, not died of.
+
+        Nothing happens before `check` has passed once: it raises `Unavailable` where jobs cannot run as they must.
+        """
         checked = False
         while not stop.is_set():
             try:
                 if not checked:
-                    self._executor.check()
+                    check()
                     checked = True
                 moved = self.tick()
             except Unavailable as error:

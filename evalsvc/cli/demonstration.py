@@ -147,11 +147,9 @@ def stop(root: Path) -> None:
 
 
 def _environment(home: Home) -> dict[str, str]:
-    executor, gpus = _engine()
     return {
+        **_engine(),
         "EVALSVC_DATA": str(home.service),
-        "EVALSVC_EXECUTOR": executor,
-        "EVALSVC_GPUS": str(gpus),
         "EVALSVC_PORT": str(_free_port()),
         "EVALSVC_TICK": "0.5",
         # The data are synthetic, and whoever watches a demo wants the report at once.
@@ -160,16 +158,22 @@ def _environment(home: Home) -> dict[str, str]:
     }
 
 
-def _engine() -> tuple[str, int]:
-    """The executor that can be used here, and how many GPUs it has to give."""
+def _engine() -> dict[str, str]:
+    """The executor that can be used here, and what its machine has to give to a job."""
+    from evalsvc.executors.base import Limits
     from evalsvc.executors.docker_engine import Engine
     from evalsvc.trial.engine import count_gpus
 
     engine = Engine()
     try:
-        return "docker", count_gpus(engine)
+        memory = min(Limits().memory, engine.facts["MemTotal"] * 3 // 4)
+        return {
+            "EVALSVC_EXECUTOR": "docker",
+            "EVALSVC_GPUS": str(count_gpus(engine)),
+            "EVALSVC_MEMORY": str(memory),
+        }
     except Unavailable:
-        return "process", 0
+        return {"EVALSVC_EXECUTOR": "process", "EVALSVC_GPUS": "0"}
     finally:
         engine.close()
 

@@ -53,9 +53,9 @@ def worker() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with running_worker(settings) as running:
+    with running_worker(settings) as run:
         note(f"evalsvc worker: {settings.executor} executor, {settings.concurrency} at a time; stop with Ctrl-C.")
-        running.run(stop)
+        run(stop)
 
 
 def upgrade() -> None:

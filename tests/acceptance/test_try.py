@@ -118,7 +118,9 @@ def test_the_log_is_shown_and_the_predictions_kept(
     assert result.returncode == 0, result.stderr
     assert "  | 3 of 3 images" in result.stdout
     assert len((tmp_path / "kept.csv").read_text().splitlines()) == 4
-    assert result.stdout.splitlines()[-1] == f"ok: {OK}"
+    *_, verdict, following = result.stdout.splitlines()
+    assert verdict == f"ok: {OK}"
+    assert following.startswith("Next: evalsvc submit ")
 
 
 @pytest.mark.docker

@@ -274,7 +274,7 @@ def test_without_isolation_nothing_but_synthetic_data_is_run(service: Service) -
 def test_run_ends_when_it_is_told_to(service: Service) -> None:
     stop = threading.Event()
     submission_id = service.submit()
-    thread = threading.Thread(target=service.worker().run, args=(stop,))
+    thread = threading.Thread(target=service.worker().run, args=(stop, service.executor.check))
     thread.start()
     try:
         with contextlib.suppress(AssertionError):

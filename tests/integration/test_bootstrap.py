@@ -1,12 +1,16 @@
 """What the composition root refuses before anything runs."""
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
+import structlog
 
-from evalsvc.bootstrap import make_store, open_store
+from evalsvc.bootstrap import make_store, open_store, running_worker
 from evalsvc.config import Settings
 from evalsvc.domain.errors import ConfigurationError, Unavailable
+from evalsvc.store import migrate
 
 
 def test_the_data_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
@@ -40,3 +44,32 @@ def test_a_damaged_database_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "data" / "evalsvc.db").write_bytes(b"damaged" * 100)
     with pytest.raises(Unavailable, match="cannot be used"):
         open_store(Settings(data=tmp_path / "data"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"gpus": 1, "concurrency": 2}, "EVALSVC_CONCURRENCY"),
+        ({"gpus": 0, "memory": 1 << 50}, "EVALSVC_MEMORY"),
+        ({"gpus": 0, "memory": 1 << 20, "concurrency": 1 << 30}, "EVALSVC_MEMORY"),
+    ],
+)
+@pytest.mark.docker
+def test_a_worker_starts_nothing_on_a_machine_that_is_too_small(
+    tmp_path: Path, settings: dict[str, int], said: str
+) -> None:
+    found = Settings(data=tmp_path / "data", **settings)
+    store, _ = make_store(found)
+    migrate.upgrade(store.engine)
+    store.close()
+    stop = threading.Event()
+    with structlog.testing.capture_logs() as logs, running_worker(found) as run:
+        thread = threading.Thread(target=run, args=(stop,))
+        thread.start()
+        end = time.monotonic() + 60
+        while not logs and time.monotonic() < end:
+            time.sleep(0.05)
+        stop.set()
+        thread.join(60)
+    assert [log["event"] for log in logs] == ["unavailable"]
+    assert said in logs[0]["detail"]
