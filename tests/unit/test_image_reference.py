@@ -14,7 +14,7 @@ DIGEST = "sha256:" + "0a" * 32
 @pytest.mark.parametrize(
     "name",
     [
-        "model", "model:1", "team/model:v1.0_rc-2", "a.b/c__d/e---f", "registry.example.org/library/python:3.11-slim",
+        "model", "model:1", "team/model:v1.0_rc-2", "a.b/c__d/e---f", "registry.example/python:3.11-slim",
         "localhost:5000/team/model:1", "[::1]:5000/model", "Registry.Example:443/model", f"model@{DIGEST}",
         f"host.example/team/model:1@{DIGEST}", DIGEST, "0a" * 6,
     ],
