@@ -89,12 +89,12 @@ class Admission:
             submission = submissions.submission_of(session, submission_id, team_id)
             history = submissions.histories(session, [submission_id])[submission_id]
             shown = visible_history(history, now, self._rules.step)[-1].state
-            if shown is State.RUNNING:
-                submission.cancel_at = submission.cancel_at or shown_at(now, self._rules.step)
-            elif shown in FREE_TO_CANCEL and submission.state in FREE_TO_CANCEL:
+            if shown.ended or shown is State.SCORING:
+                raise Conflict(f"Submission {submission_id} is {shown}: it can no longer be cancelled.")
+            if shown in FREE_TO_CANCEL and submission.state in FREE_TO_CANCEL:
                 submissions.cancel(session, submission, now)
             else:
-                raise Conflict(f"Submission {submission_id} is {shown}: it can no longer be cancelled.")
+                submission.cancel_at = submission.cancel_at or shown_at(now, self._rules.step)
 
 
 def refuse_unsafe(dataset: Dataset, isolated: bool) -> None:

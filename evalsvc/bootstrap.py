@@ -216,7 +216,7 @@ def running_worker(settings: Settings) -> Iterator[Callable[[threading.Event], N
 
 
 def _check(settings: Settings, executor: Executor) -> None:
-    """Raise `Unavailable` unless the executor can run as many jobs at a time as the settings say."""
+    """Raise `Unavailable` while the engine is away, `ConfigurationError` where it cannot run what is set."""
     from evalsvc.executors.capacity import overcommit
     from evalsvc.executors.docker import DockerExecutor
 
@@ -224,13 +224,13 @@ def _check(settings: Settings, executor: Executor) -> None:
     if not isinstance(executor, DockerExecutor):
         return
     if settings.gpus and settings.concurrency > executor.max_concurrent_gpu_jobs:
-        raise Unavailable(
+        raise ConfigurationError(
             f"On Docker {executor.max_concurrent_gpu_jobs} job at a time can have a GPU: set EVALSVC_CONCURRENCY "
             "to it, or EVALSVC_GPUS=0."
         )
     too_much = overcommit(settings.memory, settings.concurrency, executor.machine_memory())
     if too_much:
-        raise Unavailable(f"{too_much} (EVALSVC_MEMORY, EVALSVC_CONCURRENCY)")
+        raise ConfigurationError(f"{too_much} (EVALSVC_MEMORY, EVALSVC_CONCURRENCY)")
 
 
 def _refuse_unsafe_data(store: Store, executor: Executor) -> None:

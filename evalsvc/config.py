@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     """Charged evaluations of a team per day (UTC)."""
     submissions_per_day: PositiveInt = 50
     """All submissions of a team per day (UTC), those that cost nothing included."""
-    infrastructure_retries: int = Field(default=3, ge=0)
+    infrastructure_retries: int = Field(default=3, ge=0, le=10)
     disclosure_step: float = Field(default=60.0, ge=0.0)
     """A private run's end is shown at the next multiple of this, so that its length tells nothing."""
 

@@ -85,7 +85,7 @@ def decide(row: AttemptRow, seen: Observation | None, now: datetime) -> Action:
     """The next action for one attempt."""
     if row.ended_at is not None:
         return Delete()
-    if row.cancel_at is not None and now >= row.cancel_at and (seen is None or seen.phase is not Phase.FINISHED):
+    if row.cancel_at is not None and now >= row.cancel_at and not _finished_by(row.cancel_at, seen):
         return Cancel()
     if row.dispatched_at is None:
         return _waiting_for_its_turn(row, now)
@@ -98,6 +98,12 @@ def decide(row: AttemptRow, seen: Observation | None, now: datetime) -> Action:
     if now > deadline(row):
         return Fail(Cause.INFRASTRUCTURE, f"still {seen.phase} after its deadline: {seen.detail}")
     return Create() if seen.phase is Phase.WAITING else Wait()
+
+
+def _finished_by(instant: datetime, seen: Observation | None) -> bool:
+    if seen is None or seen.phase is not Phase.FINISHED:
+        return False
+    return seen.finished_at is None or seen.finished_at <= instant
 
 
 def _finished(row: AttemptRow, seen: Observation, now: datetime) -> Action:
@@ -130,7 +136,7 @@ def _waiting_for_its_turn(row: AttemptRow, now: datetime) -> Action:
 
 def pause_before(number: int) -> timedelta:
     """How long the platform rests before a rerun: what has just failed often fails again at once."""
-    return timedelta(seconds=0 if number == 1 else 10 * 6 ** (number - 2))
+    return timedelta(seconds=0 if number == 1 else 10 * 6 ** min(number - 2, 3))
 
 
 def _missing(row: AttemptRow, now: datetime) -> Action:

@@ -16,6 +16,7 @@ from evalsvc import evaluation
 from evalsvc.admission import refuse_unsafe
 from evalsvc.domain.disclosure import shown_at
 from evalsvc.domain.errors import (
+    ConfigurationError,
     Conflict,
     DatasetError,
     ImageRefused,
@@ -75,6 +76,9 @@ class Worker:
                     check()
                     checked = True
                 moved = self.tick()
+                self._said.pop("worker", None)
+            except ConfigurationError:  # no waiting mends a setting
+                raise
             except Unavailable as error:
                 self._say_unavailable("worker", error)
                 stop.wait(self._rules.tick)
@@ -107,7 +111,7 @@ class Worker:
     ) -> list[tuple[Attempt, Action]]:
         """What to do about each attempt; those whose turn it is not are left out."""
         now = self._clock()
-        plan = [(a, decide(self._row(a, observed, now), observed.get(a.id), now)) for a in attempts]
+        plan = [(a, self._decide(a, observed, now)) for a in attempts]
         running = sum(1 for a in attempts if a.dispatched_at is not None and a.ended_at is None)
         room = 0 if self._halted else self._rules.concurrency - running - unshown
         queue = [attempt.id for attempt, action in plan if isinstance(action, Queue)]
@@ -117,6 +121,13 @@ class Worker:
             for attempt, action in plan
             if not isinstance(action, Wait | Queue) or attempt.id in admitted
         ]
+
+    def _decide(self, attempt: Attempt, observed: Mapping[str, Observation], now: datetime) -> Action:
+        try:
+            return decide(self._row(attempt, observed, now), observed.get(attempt.id), now)
+        except Exception:  # one row that cannot be judged must not keep the others waiting
+            self._log.exception("cannot decide", attempt=attempt.id)
+            return Wait()
 
     def _row(self, attempt: Attempt, observed: Mapping[str, Observation], now: datetime) -> AttemptRow:
         if attempt.id in observed:
@@ -160,6 +171,7 @@ class Worker:
         except Exception:
             self._log.exception("step failed", of=name)
             return False
+        self._said.pop(name, None)
         return True
 
     def _say_unavailable(self, of: str, error: Unavailable) -> None:
@@ -170,7 +182,7 @@ class Worker:
 
     def _carry_out(self, attempt: Attempt, action: Action) -> None:
         match action:
-            case Queue():
+            case Queue() if not self._halted:
                 refuse_unsafe(attempt.submission.dataset, self._executor.isolated)
                 if self._settlement.dispatch(attempt.id):
                     self._tell("started", attempt)
@@ -187,7 +199,7 @@ class Worker:
                 self._executor.delete(attempt.id)
                 self._settlement.deleted(attempt.id)
                 self._missing.pop(attempt.id, None)
-            case Wait():
+            case Wait() | Queue():
                 pass
 
     def _create(self, attempt: Attempt) -> None:
@@ -224,14 +236,13 @@ class Worker:
             self._settlement.trial_passed(attempt.id, log)
 
     def _fail(self, attempt: Attempt, cause: Cause, detail: str) -> None:
-        explain = (
-            detail and cause is not Cause.INFRASTRUCTURE
-        )  # the platform's faults are its maintainers' to read
-        reason = f"{EXPLANATIONS[cause].rstrip('.')} ({detail.rstrip('.')})." if explain else EXPLANATIONS[cause]
-        self._settlement.failed(attempt.id, Evidence(cause, detail, reason, self._keep_log(attempt)))
         if cause is Cause.INFRASTRUCTURE and detail.startswith(NETWORK_REACHABLE):
             self._halted = True
             self._log.error("ALARM: the sandbox is not closed; nothing is started until a restart", detail=detail)
+        # The platform's faults are its maintainers' to read.
+        explain = detail and cause is not Cause.INFRASTRUCTURE
+        reason = f"{EXPLANATIONS[cause].rstrip('.')} ({detail.rstrip('.')})." if explain else EXPLANATIONS[cause]
+        self._settlement.failed(attempt.id, Evidence(cause, detail, reason, self._keep_log(attempt)))
         self._tell("failed", attempt, cause=cause, detail=detail)
 
     def _tell(self, event: str, attempt: Attempt, **facts: str) -> None:
@@ -247,8 +258,6 @@ class Worker:
     def _keep_log(self, attempt: Attempt) -> str:
         try:
             log = self._executor.log(attempt.id)
-        except Unavailable:
-            raise
         except Exception:  # an end is not held up by a log that cannot be read
             self._log.exception("log lost", attempt=attempt.id)
             log = b""

@@ -37,7 +37,8 @@ def _answer_unforeseen(request: Request, error: Exception) -> JSONResponse:
     """A fault of ours: the maintainers' log has it, the answer says nothing of it."""
     structlog.get_logger("evalsvc.api").error("request failed", path=request.url.path, exc_info=error)
     body = ErrorBody(
-        code="error", message="The service failed. Nothing was charged; its maintainers' log says why."
+        code="error",
+        message="The service failed; its maintainers' log says why. `evalsvc status` shows what came of it.",
     )
     return JSONResponse(body.model_dump(mode="json"), status_code=500)
 

@@ -17,7 +17,7 @@ from evalsvc.api.schemas import (
 )
 from evalsvc.domain.disclosure import StateChange, shown_at, visible_history
 from evalsvc.domain.errors import NotFound
-from evalsvc.domain.submission import FREE_TO_CANCEL, State
+from evalsvc.domain.submission import State
 from evalsvc.lifecycle import QUEUE_PATIENCE, SCORING_PATIENCE, STAGING_GRACE
 from evalsvc.store import quota, scores, submissions
 from evalsvc.store.datasets import current_dataset
@@ -47,15 +47,30 @@ def submission_views(
     session: Session, rows: Sequence[Submission], rules: ViewRules, now: datetime
 ) -> list[SubmissionView]:
     """The submissions as their team may see them at `now`."""
-    histories = submissions.histories(session, [row.id for row in rows])
+    ids = [row.id for row in rows]
+    histories, holders = submissions.histories(session, ids), quota.holders(session, ids)
     places = submissions.queue_positions(session)
     return [
-        _view(row, visible_history(histories[row.id], now, rules.step), rules, places.get(row.id)) for row in rows
+        _view(
+            row,
+            Shown(visible_history(histories[row.id], now, rules.step), row.id in holders, places.get(row.id)),
+            rules,
+        )
+        for row in rows
     ]
 
 
-def _view(row: Submission, history: list[StateChange], rules: ViewRules, place: int | None) -> SubmissionView:
-    last = history[-1]
+@dataclass(frozen=True)
+class Shown:
+    """What of a submission may be seen now: its history, whether it holds a slot, its place in the queue."""
+
+    history: list[StateChange]
+    holds_slot: bool
+    place: int | None
+
+
+def _view(row: Submission, shown: Shown, rules: ViewRules) -> SubmissionView:
+    last = shown.history[-1]
     return SubmissionView(
         id=row.id,
         image=row.image,
@@ -67,20 +82,19 @@ def _view(row: Submission, history: list[StateChange], rules: ViewRules, place: 
         created_at=row.created_at,
         changed_at=last.at,
         deadline=_deadline(last, rules),
-        queue_position=place if last.state in {State.TRIAL_QUEUED, State.QUEUED} else None,
-        charged=_charged(history),
-        cancel_at=row.cancel_at,
-        history=[HistoryEntry(state=h.state, at=h.at, cause=h.cause, reason=h.reason) for h in history],
+        queue_position=shown.place if last.state in {State.TRIAL_QUEUED, State.QUEUED} else None,
+        charged=_charged(last, shown.holds_slot),
+        cancel_at=None if last.state.ended else row.cancel_at,
+        history=[HistoryEntry(state=h.state, at=h.at, cause=h.cause, reason=h.reason) for h in shown.history],
         notice=rules.notice,
     )
 
 
-def _charged(history: list[StateChange]) -> bool:
-    """As far as the reader may see: a slot is held from the start, and given back by some ends."""
-    last = history[-1]
+def _charged(last: StateChange, holds_slot: bool) -> bool:
+    """As far as the reader may see: an end that is not shown yet has not given anything back."""
     if last.state is State.FAILED:
         return last.cause is not None and last.cause.charged
-    return last.state is not State.CANCELLED or history[-2].state not in FREE_TO_CANCEL
+    return holds_slot if last.state is State.CANCELLED else True
 
 
 def _deadline(change: StateChange, rules: ViewRules) -> datetime | None:

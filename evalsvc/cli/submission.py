@@ -49,16 +49,16 @@ def show(view: SubmissionView) -> None:
     if view.deadline is not None:
         say(f"This state ends by {_time(view.deadline)} UTC at the latest.")
     if view.state.ended:
-        say("It used one of today's evaluations." if view.charged else "Nothing was charged.")
+        say("It used one of its day's evaluations." if view.charged else "Nothing was charged.")
     _say_next(view)
 
 
 def show_cancel(view: SubmissionView) -> None:
     """What became of the wish to cancel, without telling what may not be seen yet."""
-    if view.state is State.RUNNING and view.cancel_at is not None:
+    if not view.state.ended and view.cancel_at is not None:
         say(
-            f"{view.id} runs on the private test set: it is cancelled at {_time(view.cancel_at)} UTC unless it "
-            "has ended by then. It stays charged."
+            f"{view.id} has begun on the private test set: it is cancelled at {_time(view.cancel_at)} UTC unless "
+            "it has ended by then. It stays charged, unless the service itself fails."
         )
     else:
         show(view)

@@ -27,6 +27,12 @@ def used_slots(session: Session, team_id: int, now: datetime) -> Sequence[int]:
     return session.scalars(query).all()
 
 
+def holders(session: Session, submission_ids: Sequence[str]) -> set[str]:
+    """Those of the submissions that hold a slot."""
+    query = select(QuotaSlot.submission_id).where(QuotaSlot.submission_id.in_(submission_ids))
+    return set(session.scalars(query))
+
+
 def check_allowance(session: Session, team_id: int, allowance: int, now: datetime) -> None:
     """Raise `QuotaExceeded` when the team has made its submissions of the day, whatever became of them.
 

@@ -152,6 +152,30 @@ def test_a_cancel_does_not_tell_whether_a_private_run_has_ended(service: Service
             mine.cancel(ended.id)
 
 
+def test_a_rerun_that_is_not_shown_yet_can_be_cancelled(service: Service) -> None:
+    service.step = STEP
+    with serving(application(service, STEP)) as url, signed_in(url, token_of(service)) as mine:
+        view = mine.submit(service.model(ON_PRIVATE + "__import__('time').sleep(600)"))
+        worker = service.worker()
+        service.work_until_state(view.id, State.RUNNING, worker=worker)
+        service.work_until(lambda: any(seen.phase == "running" for seen in service.executor.observe()), worker)
+        worker.tick()
+        for seen in service.executor.observe():
+            service.executor.delete(seen.attempt_id)
+        worker.tick()
+        service.clock.advance(STEP)
+        worker.tick()  # lost: back to the queue, which is hidden
+        assert mine.submission(view.id).state is State.RUNNING
+        service.clock.advance(11)
+        service.work_until_state(view.id, State.RUNNING, worker=worker)  # the rerun, hidden too
+        answer = mine.cancel(view.id)
+        assert answer.cancel_at is not None
+        service.clock.advance(STEP)
+        service.end(view.id)
+        cancelled = mine.submission(view.id)
+    assert (cancelled.state, cancelled.charged) == (State.CANCELLED, True)
+
+
 def test_another_teams_submission_does_not_exist(service: Service, web: httpx.Client, mine: Client) -> None:
     view = mine.submit(service.model())
     with signed_in(str(web.base_url), token_of(service, "noether")) as theirs:

@@ -55,6 +55,10 @@ def wish(after: timedelta) -> AttemptRow:
     return replace(seen, cancel_at=T0 + after)
 
 
+def finished(after: timedelta) -> Observation:
+    return Observation("a", Phase.FINISHED, started_at=T0, finished_at=T0 + after)
+
+
 def show(phase: Phase, cause: Cause | None = None) -> Observation:
     return Observation("a", phase, cause, "detail")
 
@@ -70,6 +74,9 @@ CASES: list[tuple[str, AttemptRow, Observation | None, timedelta, Action | type[
     ("cancel, now", wish(SECOND * 9), show(Phase.RUNNING), SECOND * 9, Cancel()),
     ("cancel, job missing", wish(SECOND * 9), None, SECOND * 9, Cancel()),
     ("cancel, but it has ended", wish(SECOND * 9), show(Phase.FINISHED), SECOND * 9, Collect()),
+    ("cancel, it ended by then", wish(SECOND * 9), finished(SECOND * 9), SECOND * 10, Collect()),
+    ("cancel, it ended after", wish(SECOND * 9), finished(SECOND * 10), SECOND * 11, Cancel()),
+    ("the longest rest", again(10), None, timedelta(minutes=36), Queue()),
     ("cancel, back in the queue", replace(again(2), cancel_at=T0), None, SECOND, Cancel()),
     ("queued, a stray job of its name", queued, show(Phase.RUNNING), SECOND, Queue()),
     ("dispatched, not made", dispatched, None, SECOND, Create()),
