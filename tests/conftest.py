@@ -10,6 +10,11 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Two cores run everything side by side: how long an example takes says nothing here.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 
 def _no_docker() -> str | None:
