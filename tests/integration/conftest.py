@@ -1,9 +1,13 @@
-"""A real database with the real migrations, and rows to begin with."""
+"""What the integration tests share: a real database, a small service, a place for Docker jobs, the wheel."""
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import docker
 import pytest
 
 from evalsvc.store import migrate, teams
@@ -11,10 +15,21 @@ from evalsvc.store.datasets import import_dataset
 from evalsvc.store.sealing import seal
 from evalsvc.store.session import Store, create_store_engine, sqlite_url
 from evalsvc.store.tables import Dataset, Team
+from tests.images.jobs import Place
 from tests.integration.published_files import make_published, mark_synthetic
 from tests.integration.service import PRIVATE, PUBLIC, Clock, Service
 
+BUILD_INPUTS = (
+    "evalsvc",
+    "submission_template",
+    "pyproject.toml",
+    "setup.py",
+    "MANIFEST.in",
+    "README.md",
+    "LICENSE",
+)
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -54,3 +69,36 @@ def service(tmp_path: Path, store: Store, team: Team) -> Iterator[Service]:
     for seen in service.executor.observe():
         service.executor.delete(seen.attempt_id)
     service.executor.close()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """A place for jobs of the Docker executor; suites over another executor define their own."""
+    made = Place("docker", tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def api() -> Iterator[docker.APIClient]:
+    """The engine, asked directly."""
+    client = docker.from_env()
+    yield client.api
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy: a build leaves files in the tree it builds."""
+    copy = tmp_path_factory.mktemp("source")
+    for name in BUILD_INPUTS:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            shutil.copyfile(source, copy / name)
+    target = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(target), str(copy)]
+    subprocess.run(command, check=True)
+    (built,) = target.glob("*.whl")
+    return built

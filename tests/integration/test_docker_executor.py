@@ -2,9 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import docker
 import pytest
@@ -21,20 +19,6 @@ from tests.images.jobs import LIMITS, Place
 pytestmark = pytest.mark.docker
 
 COMMAND = ("python", "-u", "/app/predict.py")
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    made = Place("docker", tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def api() -> Iterator[docker.APIClient]:
-    client = docker.from_env()
-    yield client.api
-    client.close()
 
 
 def belongings(api: docker.APIClient, label: str) -> list[str]:

@@ -3,9 +3,7 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import docker
 import pytest
@@ -19,20 +17,6 @@ from tests.images.build import BASE, build
 from tests.images.jobs import LIMITS, Place
 
 pytestmark = pytest.mark.docker
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    made = Place("docker", tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def api() -> Iterator[docker.APIClient]:
-    client = docker.from_env()
-    yield client.api
-    client.close()
 
 
 class Slow(DockerExecutor):

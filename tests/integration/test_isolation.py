@@ -36,13 +36,6 @@ class Attack:
     listener: socket.socket
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    made = Place("docker", tmp_path)
-    yield made
-    made.close()
-
-
 def plant(path: Path, append: bool = False) -> str:
     """Write a mark to `path` that the submission recognises when it reads it anywhere."""
     mark = f"EVALSVC-PLANTED-{secrets.token_hex(16)}"

@@ -1,7 +1,6 @@
 """What `pip install evalsvc` brings: the template has to be in the wheel, not only in a checkout."""
 
 import os
-import shutil
 import subprocess
 import sys
 import venv
@@ -12,32 +11,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(path.name for path in (ROOT / "submission_template").iterdir() if path.is_file())
-BUILD_INPUTS = (
-    "evalsvc",
-    "submission_template",
-    "pyproject.toml",
-    "setup.py",
-    "MANIFEST.in",
-    "README.md",
-    "LICENSE",
-)
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy: a build leaves files in the tree it builds."""
-    copy = tmp_path_factory.mktemp("source")
-    for name in BUILD_INPUTS:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-        elif source.exists():
-            shutil.copyfile(source, copy / name)
-    target = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(target), str(copy)]
-    subprocess.run(command, check=True)
-    (built,) = target.glob("*.whl")
-    return built
 
 
 @pytest.mark.slow

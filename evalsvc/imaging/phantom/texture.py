@@ -22,11 +22,6 @@ _BEHIND_FOCUS: Final = 20
 """Grid points: lines meet a little outside the breast, or they would crowd at the nipple."""
 
 
-def grid_shape(shape: tuple[int, int]) -> tuple[int, int]:
-    """The grid of an image of `shape`."""
-    return -(-shape[0] // GRAIN), -(-shape[1] // GRAIN)
-
-
 def stretch(field: Field, shape: tuple[int, int]) -> Field:
     """A field on the grid, on the pixels of an image of `shape`."""
     size = field.shape[1] * GRAIN, field.shape[0] * GRAIN
