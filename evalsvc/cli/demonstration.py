@@ -66,7 +66,7 @@ class Demo:
 
     home: Home
     environment: dict[str, str]
-    started: dict[str, int] = field(default_factory=dict)
+    started: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     @property
     def isolated(self) -> bool:
@@ -103,8 +103,8 @@ class Demo:
                 stderr=log,
                 start_new_session=True,
             )
-        self.started[name] = process.pid
-        self.home.processes.write_text(json.dumps(self.started))
+        self.started[name] = process
+        self.home.processes.write_text(json.dumps({started: p.pid for started, p in self.started.items()}))
 
     def _full(self) -> dict[str, str]:
         mine = {name: value for name, value in os.environ.items() if not name.startswith("EVALSVC_")}
@@ -223,7 +223,8 @@ def _serve(demo: Demo) -> None:
 
 def _await_service(demo: Demo) -> None:
     end = time.monotonic() + _START_SECONDS
-    while time.monotonic() < end and set(_alive(demo.home)) == {"serve", "worker"}:
+    # Asked of the children themselves: just after its start a process has no command line to be known by.
+    while time.monotonic() < end and all(process.poll() is None for process in demo.started.values()):
         with suppress(httpx.HTTPError):
             if httpx.get(f"{demo.url}/readyz").is_success:
                 return
