@@ -68,7 +68,11 @@ class ProcessExecutor:
     def observe(self) -> Sequence[Observation]:
         """Every job folder, read; nothing has to be moved on: each job's own process does that."""
         self._reap()
-        return [observe_folder(folder) for folder in self._folders()]
+        seen = []
+        for folder in self._folders():
+            with contextlib.suppress(FileNotFoundError):  # it is being deleted at this moment
+                seen.append(observe_folder(folder))
+        return seen
 
     def harvest(self, attempt_id: str) -> bytes:
         """See the protocol; the collect step is the same program as in a container."""

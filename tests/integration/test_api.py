@@ -63,8 +63,10 @@ def web(service: Service) -> Iterator[httpx.Client]:
 @contextmanager
 def signed_in(url: str, token: str) -> Iterator[Client]:
     client = Client(url, token)
-    yield client
-    client.close()
+    try:
+        yield client
+    finally:
+        client.close()
 
 
 @pytest.fixture
